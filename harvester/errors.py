@@ -1,0 +1,36 @@
+"""What can go wrong with an upstream, named by what the runner does next.
+
+UpstreamError
+  Unavailable   try again later: time-outs, 5xx, 429, cut or empty answers, an HTML page where data was due
+  Refused       ask a person: 401, 403, a firewall's challenge, a host we may not ask
+  Changed       stop this source, keep the bookmark: the answer's envelope is not the one we know,
+                a token repeats, a question is no longer understood, an identity field is gone
+  BadRecord     set this document aside in quarantine, go on with the next
+"""
+
+from __future__ import annotations
+
+
+class UpstreamError(Exception):
+    """Something about an upstream; the text says what, where and what helps."""
+
+    def __init__(self, what: str, *, url: str | None = None, hint: str | None = None) -> None:
+        self.what, self.url, self.hint = what, url, hint
+        where = f" at {url}" if url else ""
+        super().__init__(f"{what}{where}{f'; {hint}' if hint else ''}")
+
+
+class Unavailable(UpstreamError):
+    """The upstream does not answer as it should just now. The bookmark stays; a later run goes on."""
+
+
+class Refused(UpstreamError):
+    """The upstream does not want us, or we are not allowed to ask it. A person must decide."""
+
+
+class Changed(UpstreamError):
+    """The upstream no longer speaks as the source expects. The bookmark stays until the source is mended."""
+
+
+class BadRecord(UpstreamError):
+    """One document cannot become a record."""

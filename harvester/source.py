@@ -1,0 +1,199 @@
+"""What a source must be: a module with a card and four functions.
+
+    card                      what the source says about itself
+    pages(fetch, ask)         ask the upstream; yield pages, each with the bookmark after it
+    documents(body)           split one upstream answer into documents, verbatim
+    read(document)            turn a document into a record; pure
+    gone(fetch, upstream_id)  ask whether one document was withdrawn
+
+There is no base class. The registry is typed `tuple[Source, ...]`, so a module of the wrong shape fails
+the type check. A source's docstring opens with four words: Asked, Changes, Deleted, Quirks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol, TypeAlias
+
+import orjson
+
+from harvester.errors import Unavailable
+from harvester.fields import Notes, unmapped
+from index.record import Record, Withdrawal
+
+Scope: TypeAlias = Literal["imaging", "everything"]
+Expect: TypeAlias = Literal["json", "xml", "any"]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a source says about itself. Each "no" carries its reason."""
+
+    name: str
+    title: str
+    homepage: str
+    hosts: tuple[str, ...]
+    """Hosts this source may ask; the first one is the upstream's own."""
+    scopes: tuple[Scope, ...]
+    """Scopes it can harvest; the first is the default."""
+    license_note: str
+    """The upstream's terms for its metadata, in a few words."""
+    incremental: str
+    """How changes are found, or "no: " and why not."""
+    deletions: str
+    """How withdrawals are found, or "no: " and why not."""
+    at_least: int
+    """A complete harvest that holds fewer documents than this is not believed."""
+    pace: float
+    """Seconds between two requests to one host."""
+    pace_from: str
+    """Where the pace comes from: a published limit, or our own choice."""
+    schedule: str
+    """How often a complete harvest is due: daily, weekly, monthly."""
+    mapping_version: int
+    """Raised when `read` changes what it answers."""
+    absent_means_gone: bool = True
+    """Whether what a complete harvest no longer lists may be taken for withdrawn, once `gone` agrees."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What the runner wants of a source."""
+
+    scope: Scope = "everything"
+    since: datetime | None = None
+    """Only what changed after this moment of the upstream's clock; None for everything."""
+    bookmark: str | None = None
+    """Where an interrupted harvest goes on."""
+    newest: int | None = None
+    """A sample: only so many of the newest documents."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """The operator's choices for this source, such as a route or an API token's presence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One upstream document, verbatim. `id` is the upstream's own; None when it cannot be seen."""
+
+    id: str | None
+    body: bytes
+    media_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One upstream answer, split into its documents, and where to go on after it."""
+
+    url: str
+    documents: tuple[Document, ...]
+    bookmark: str
+    asked_at: datetime
+    announced: int | None = None
+    """How many documents the upstream says the whole list holds."""
+    withdrawn: Mapping[str, Withdrawal] = field(default_factory=dict)
+    """Documents the upstream says are withdrawn, by id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What became of a document."""
+
+    record: Record
+    unmapped: tuple[str, ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer of an upstream, after retries; its status was among those the caller accepts."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    asked_at: datetime
+    """The upstream's own clock (Date header) where it sent one, else ours."""
+    parsed: Any = None
+    """The body as JSON, when JSON was expected."""
+
+    def json(self) -> Any:  # noqa: ANN401  # JSON ends inside the sources
+        """Parse the body.
+
+        Raises:
+            Unavailable: the body is no JSON; it was cut or belongs to an error page.
+        """
+        if self.parsed is not None:
+            return self.parsed
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError as error:
+            raise Unavailable("cut or broken JSON", url=self.url) from error
+
+
+class Fetch(Protocol):
+    """The polite client, as a source sees it."""
+
+    async def get(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        expect: Expect = "json",
+        accept: tuple[int, ...] = (200,),
+    ) -> Answer:
+        """Ask with GET; raise one of the four errors unless the status is accepted."""
+        ...
+
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        expect: Expect = "json",
+        accept: tuple[int, ...] = (200,),
+    ) -> Answer:
+        """Ask with POST, as `get`."""
+        ...
+
+    def stream(self, url: str) -> AsyncIterator[bytes]:
+        """Download something large in pieces."""
+        ...
+
+
+class Source(Protocol):
+    """The shape of a source module."""
+
+    card: Card
+
+    def pages(self, fetch: Fetch, ask: Ask) -> AsyncIterator[Page]:
+        """Ask the upstream; yield pages in an order that a bookmark can resume."""
+        ...
+
+    def documents(self, body: bytes) -> Iterator[Document]:
+        """Split any answer of the upstream into documents, without network.
+
+        Raises:
+            BadRecord: the answer holds no document; the text says what it is instead.
+        """
+        ...
+
+    def read(self, document: Document) -> Reading:
+        """Turn a document into a record.
+
+        Raises:
+            BadRecord: it cannot become one; the text says why.
+        """
+        ...
+
+    async def gone(self, fetch: Fetch, upstream_id: str) -> Withdrawal | None:
+        """Ask whether a document that a complete harvest did not list was withdrawn."""
+        ...
+
+
+def reading(record: Record, left: object, ignored: frozenset[str], notes: Notes) -> Reading:
+    """Close a reading: the record, what nobody took, and the reasons."""
+    return Reading(record, tuple(dict.fromkeys(unmapped(left, ignored))), tuple(notes.found))

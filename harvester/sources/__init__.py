@@ -1,0 +1,1 @@
+"""One module per upstream. What each must offer is in `harvester/source.py`; the list is `registry.py`."""

@@ -1,0 +1,203 @@
+"""The ledger of runs, and where each source's harvest stands.
+
+A harvest may take several runs: a run that was killed or refused leaves its bookmark, and the next run
+of the same kind and scope goes on from there. A harvest is complete when its last run is.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+
+from index import tables as t
+from index.store import Store, inserted_id, now
+
+SILENT_FOR = timedelta(seconds=60)
+"""A run on another machine that has not stirred for so long is taken for lost."""
+
+OVERLAP = timedelta(days=1)
+"""A harvest of changes asks again for the last day: upstreams index late, and clocks differ."""
+
+ENDED_WELL = "complete"
+
+
+class Busy(Exception):  # the name says what is wrong
+    """Another process harvests this source just now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A run that has begun."""
+
+    run_id: int
+    harvest_run: int
+    """The first run of the harvest; what later runs of it did not see, it did not list."""
+    bookmark: str | None
+    since: datetime | None
+
+
+def begin(store: Store, source: str, *, origin: str, scope: str, kind: str) -> Begun:
+    """Begin a run, or go on with the harvest that an earlier run left unfinished.
+
+    Raises:
+        Busy: another live process harvests the source.
+    """
+    with store.transaction() as connection:
+        _clear_dead_runs(connection, source)
+        row = connection.execute(sa.select(t.sources).where(t.sources.c.name == source)).one_or_none()
+        if row is None:
+            connection.execute(t.sources.insert().values(name=source, origin=origin, scope=scope))
+        elif row.scope != scope:
+            connection.execute(
+                t.documents.delete().where(
+                    t.documents.c.source == source, t.documents.c.state == "out_of_scope"
+                )
+            )
+        resumes = row is not None and row.bookmark and row.harvest_kind == kind and row.scope == scope
+        since = row.since if row is not None and kind == "changes" and row.scope == scope else None
+        run_id = inserted_id(
+            connection.execute(
+                t.runs.insert().values(
+                    source=source,
+                    origin=origin,
+                    scope=scope,
+                    kind=kind,
+                    state="running",
+                    started_at=now(),
+                    heartbeat_at=now(),
+                    worker=_worker(),
+                    since=since,
+                )
+            )
+        )
+        fresh = {"bookmark": None, "harvest_began": None, "harvest_run": run_id}
+        connection.execute(
+            t.sources.update()
+            .where(t.sources.c.name == source)
+            .values(origin=origin, scope=scope, harvest_kind=kind, **({} if resumes else fresh))
+        )
+        return Begun(
+            run_id,
+            resumes.harvest_run if resumes else run_id,
+            resumes.bookmark if resumes else None,
+            _moment(since),
+        )
+
+
+def beat(store: Store, run_id: int) -> None:
+    """Say that a run is alive."""
+    with store.transaction() as connection:
+        connection.execute(t.runs.update().where(t.runs.c.id == run_id).values(heartbeat_at=now()))
+
+
+def end(
+    store: Store,
+    run_id: int,
+    *,
+    state: str,
+    error: str | None = None,
+    traffic: Mapping[str, float] | None = None,
+) -> None:
+    """End a run; a complete one closes the harvest and moves the source's watermark."""
+    with store.transaction() as connection:
+        run = connection.execute(sa.select(t.runs).where(t.runs.c.id == run_id)).one()
+        source = connection.execute(sa.select(t.sources).where(t.sources.c.name == run.source)).one()
+        connection.execute(
+            t.runs.update()
+            .where(t.runs.c.id == run_id)
+            .values(
+                state=state,
+                error=error,
+                ended_at=now(),
+                announced=source.announced,
+                **(traffic or {}),
+            )
+        )
+        if state != ENDED_WELL:
+            return
+        began = source.harvest_began or run.started_at
+        closed = {"bookmark": None, "harvest_began": None, "harvest_run": None, "fresh_at": began}
+        if run.kind != "sample":
+            moment = datetime.fromisoformat(began) - OVERLAP
+            closed["since"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        if run.kind == "full":
+            closed["complete_at"] = now()
+        connection.execute(t.sources.update().where(t.sources.c.name == run.source).values(**closed))
+
+
+def _clear_dead_runs(connection: sa.Connection, source: str) -> None:
+    query = sa.select(t.runs).where(t.runs.c.source == source, t.runs.c.state == "running")
+    for run in connection.execute(query).all():
+        silent = datetime.now(UTC) - datetime.fromisoformat(run.heartbeat_at)
+        if _alive(run.worker, silent):
+            message = f"run {run.id} of {source} is under way ({run.worker}); wait for it or stop it"
+            raise Busy(message)
+        connection.execute(
+            t.runs.update()
+            .where(t.runs.c.id == run.id)
+            .values(state="lost", ended_at=now(), error="the process ended without a word")
+        )
+
+
+def _worker() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}:{_born(os.getpid())}"
+
+
+def _alive(worker: str, silent: timedelta) -> bool:
+    host, _, process = worker.partition(":")
+    if host != socket.gethostname():
+        return silent < SILENT_FOR
+    pid, _, born = process.partition(":")
+    return int(pid) != os.getpid() and _born(int(pid)) == born
+
+
+def _born(pid: int) -> str:
+    """Answer when a process started, since numbers are used again; "" when there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:  # noqa: PTH123
+            return stat.read().rpartition(")")[2].split()[19]
+    except OSError:
+        pass
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return ""
+    except PermissionError:
+        return "unknown"
+    return "unknown"
+
+
+def _moment(stamp: str | None) -> datetime | None:
+    return datetime.fromisoformat(stamp) if stamp else None
+
+
+def begin_reread(store: Store, source: str, *, origin: str, scope: str) -> int:
+    """Begin a run that reads stored documents again; it takes no part in harvests."""
+    with store.transaction() as connection:
+        _clear_dead_runs(connection, source)
+        inserted = connection.execute(
+            t.runs.insert().values(
+                source=source,
+                origin=origin,
+                scope=scope,
+                kind="reread",
+                state="running",
+                started_at=now(),
+                heartbeat_at=now(),
+                worker=_worker(),
+            )
+        )
+        return inserted_id(inserted)
+
+
+def end_reread(store: Store, run_id: int) -> None:
+    """End such a run."""
+    with store.transaction() as connection:
+        connection.execute(
+            t.runs.update().where(t.runs.c.id == run_id).values(state="complete", ended_at=now())
+        )

@@ -1,0 +1,369 @@
+"""The store: the truth on disk. What is here can be read by any thread and any process.
+
+SQLite in WAL mode: one writer at a time, readers never wait. What comes in is written by `intake.py`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import orjson
+import sqlalchemy as sa
+
+from index import tables as t
+from index.blobs import Blobs
+from index.record import Record
+
+Row: TypeAlias = Any  # a row of SQLAlchemy, typed by its table only
+
+CHUNK = 500
+"""Values per IN (...): SQLite allows 32,766 parameters; short lists keep statements cacheable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A version of a record as the store holds it."""
+
+    rid: int
+    id: str
+    revision: int
+    """The first revision at which this version was current."""
+    to_revision: int | None
+    """The first revision at which it no longer was; None while it is."""
+    state: str
+    """current, withdrawn or purged: of the record today, not of this version."""
+    origin: str
+    retrieved_at: str
+    json: bytes
+    """The record without empty fields."""
+
+    def record(self) -> Record:
+        """Build the record."""
+        return Record.model_validate({**orjson.loads(self.json), "retrieved_at": self.retrieved_at})
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """How it stands with one source."""
+
+    name: str
+    origin: str
+    scope: str
+    fresh_at: str | None
+    complete_at: str | None
+    announced: int | None
+    bookmark: str | None
+    since: str | None
+    last_state: str | None
+    last_error: str | None
+    last_run: int | None
+
+
+class Store:
+    """An open store. Close it, or use it as a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the store in a file.
+
+        Raises:
+            StoreTooNew: it was written by a newer Headwater.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.engine = sa.create_engine(
+            f"sqlite:///{path}", connect_args={"timeout": 60, "check_same_thread": False}
+        )
+        sa.event.listen(self.engine, "connect", _on_connect)
+        t.prepare(self.engine)
+        self.writing = threading.RLock()
+        with self.reading() as connection:
+            self.blobs = Blobs(_dictionaries(connection))
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """Open a consistent view: what is written meanwhile is not seen."""
+        with self.engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            yield connection
+            connection.rollback()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """Write, all or nothing; SQLite's write lock is taken at once, so nobody overtakes us."""
+        with self.writing, self.engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+
+    def unpack(self, blob: bytes) -> bytes:
+        """Decompress; another process may have trained a dictionary since we looked."""
+        if not self.blobs.knows(blob):
+            with self.reading() as connection:
+                for id_, purpose, content in _dictionaries(connection):
+                    self.blobs.add(id_, purpose, content)
+        return self.blobs.unpack(blob)
+
+    def revision(self) -> int:
+        """Answer the newest revision."""
+        with self.reading() as connection:
+            return revision_of(connection)
+
+    def get(self, id_: str) -> Kept | None:
+        """Find a record by its id; withdrawn ones too, purged ones not."""
+        with self.reading() as connection:
+            row = connection.execute(
+                sa.select(t.records).where(t.records.c.id == id_, t.records.c.state != "purged")
+            ).one_or_none()
+        return self._kept(row) if row else None
+
+    def fetch(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Kept]:
+        """Fetch versions by record number and first revision; current and old ones alike."""
+        wanted = dict(keys)
+        found: dict[tuple[int, int], Kept] = {}
+        with self.reading() as connection:
+            rows = in_chunks(connection, sa.select(t.records), t.records.c.rid, list(wanted))
+            for row in rows:
+                if row.revision == wanted[row.rid]:
+                    found[row.rid, row.revision] = self._kept(row)
+                    continue
+                old = connection.execute(
+                    sa.select(t.versions).where(
+                        t.versions.c.rid == row.rid, t.versions.c.from_revision == wanted[row.rid]
+                    )
+                ).one_or_none()
+                if old is not None:
+                    found[row.rid, old.from_revision] = self._old(row, old)
+        return found
+
+    def changes(self, after: int, until: int) -> tuple[list[Kept], list[Kept]]:
+        """List what changed in the revisions after one up to another, for the engine.
+
+        Returns:
+            Versions that became current in that span and still are; and versions that began or ended
+            in it and are over.
+        """
+        current = sa.select(t.records).where(
+            t.records.c.revision > after,
+            t.records.c.revision <= until,
+            t.records.c.state == "current",
+        )
+        began = (t.versions.c.from_revision > after) & (t.versions.c.from_revision <= until)
+        ended = (t.versions.c.to_revision > after) & (t.versions.c.to_revision <= until)
+        over = (
+            sa.select(t.records, t.versions.c.from_revision, t.versions.c.to_revision)
+            .add_columns(t.versions.c.payload.label("old_payload"))
+            .join(t.versions, t.versions.c.rid == t.records.c.rid)
+            .where(sa.or_(began, ended), t.records.c.state != "purged")
+        )
+        with self.reading() as connection:
+            now = [self._kept(row) for row in connection.execute(current)]
+            then = [
+                Kept(
+                    row.rid,
+                    row.id,
+                    row.from_revision,
+                    row.to_revision,
+                    row.state,
+                    row.origin,
+                    row.retrieved_at,
+                    self.unpack(row.old_payload),
+                )
+                for row in connection.execute(over)
+            ]
+        return now, then
+
+    def purged(self, after: int, until: int) -> list[int]:
+        """List the numbers of records that were purged in a span of revisions."""
+        with self.reading() as connection:
+            query = sa.select(t.records.c.rid).where(
+                t.records.c.revision > after,
+                t.records.c.revision <= until,
+                t.records.c.state == "purged",
+            )
+            return list(connection.execute(query).scalars())
+
+    def by_identifier(self, value: str, scheme: str | None = None) -> list[int]:
+        """Find record numbers by an identifier in its normal form."""
+        query = sa.select(t.identifiers.c.rid).where(t.identifiers.c.value == value).distinct()
+        if scheme is not None:
+            query = query.where(t.identifiers.c.scheme == scheme)
+        with self.reading() as connection:
+            return list(connection.execute(query).scalars())
+
+    def raw(self, id_: str) -> tuple[bytes, str] | None:
+        """Answer the upstream document behind a record, and its media type."""
+        query = (
+            sa.select(t.documents.c.raw, t.documents.c.media_type)
+            .join(t.records, t.records.c.did == t.documents.c.did)
+            .where(t.records.c.id == id_)
+        )
+        with self.reading() as connection:
+            row = connection.execute(query).one_or_none()
+        return (self.unpack(row.raw), row.media_type) if row and row.raw else None
+
+    def source_states(self) -> dict[str, SourceState]:
+        """Answer how it stands with every source ever harvested."""
+        last = (
+            sa.select(t.runs.c.source, sa.func.max(t.runs.c.id).label("id"))
+            .where(t.runs.c.kind != "reread")
+            .group_by(t.runs.c.source)
+            .subquery()
+        )
+        query = (
+            sa.select(t.sources, t.runs.c.state, t.runs.c.error, t.runs.c.id.label("run_id"))
+            .outerjoin(last, last.c.source == t.sources.c.name)
+            .outerjoin(t.runs, t.runs.c.id == last.c.id)
+            .order_by(t.sources.c.name)
+        )
+        with self.reading() as connection:
+            return {
+                row.name: SourceState(
+                    row.name,
+                    row.origin,
+                    row.scope,
+                    row.fresh_at,
+                    row.complete_at,
+                    row.announced,
+                    row.bookmark,
+                    row.since,
+                    row.state,
+                    row.error,
+                    row.run_id,
+                )
+                for row in connection.execute(query)
+            }
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Count records by source and state, and documents in quarantine."""
+        found: dict[str, dict[str, int]] = {}
+        by_state = sa.select(t.records.c.source, t.records.c.state, sa.func.count()).group_by(
+            t.records.c.source, t.records.c.state
+        )
+        set_aside = sa.select(t.quarantine.c.source, sa.literal("quarantined"), sa.func.count()).group_by(
+            t.quarantine.c.source
+        )
+        with self.reading() as connection:
+            for source, state, count in [
+                *connection.execute(by_state),
+                *connection.execute(set_aside),
+            ]:
+                found.setdefault(source, {})[state] = count
+        return found
+
+    def runs(self, source: str | None = None, limit: int = 20) -> list[dict[str, Any]]:
+        """List the newest runs, of one source or all."""
+        query = sa.select(t.runs).order_by(t.runs.c.id.desc()).limit(limit)
+        if source is not None:
+            query = query.where(t.runs.c.source == source)
+        with self.reading() as connection:
+            return [dict(row._mapping) for row in connection.execute(query)]
+
+    def findings(self, run_id: int) -> list[dict[str, Any]]:
+        """List what a run noticed: fields nobody took, values refused or repaired, most frequent first."""
+        query = (
+            sa.select(t.findings.c.kind, t.findings.c.what, t.findings.c.count, t.findings.c.example)
+            .where(t.findings.c.run_id == run_id)
+            .order_by(t.findings.c.count.desc(), t.findings.c.what)
+        )
+        with self.reading() as connection:
+            return [dict(row._mapping) for row in connection.execute(query)]
+
+    def quarantined(self, source: str | None = None) -> list[dict[str, Any]]:
+        """List the documents set aside, with their reasons."""
+        query = sa.select(t.quarantine).order_by(t.quarantine.c.source, t.quarantine.c.upstream_id)
+        if source is not None:
+            query = query.where(t.quarantine.c.source == source)
+        with self.reading() as connection:
+            return [dict(row._mapping) for row in connection.execute(query)]
+
+    def _kept(self, row: Row) -> Kept:
+        return Kept(
+            row.rid,
+            row.id,
+            row.revision,
+            None,
+            row.state,
+            row.origin,
+            row.retrieved_at,
+            self.unpack(row.payload),
+        )
+
+    def _old(self, row: Row, old: Row) -> Kept:
+        return Kept(
+            row.rid,
+            row.id,
+            old.from_revision,
+            old.to_revision,
+            row.state,
+            row.origin,
+            row.retrieved_at,
+            self.unpack(old.payload),
+        )
+
+
+def now() -> str:
+    """Answer the time, UTC, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def inserted_id(result: sa.CursorResult[Any]) -> int:
+    """Answer the number a row got when it was inserted."""
+    key = result.inserted_primary_key
+    if key is None:
+        message = "the row has no primary key"
+        raise TypeError(message)
+    return int(key[0])
+
+
+def revision_of(connection: sa.Connection) -> int:
+    """Read the revision inside a transaction."""
+    query = sa.select(t.meta.c.value).where(t.meta.c.key == "revision")
+    return int(connection.execute(query).scalar_one())
+
+
+def in_chunks(
+    connection: sa.Connection, query: sa.Select[Any], column: sa.Column[Any], values: Iterable[Any]
+) -> Iterator[Any]:
+    """Ask for many values, some hundred at a time."""
+    values = list(values)
+    for start in range(0, len(values), CHUNK):
+        yield from connection.execute(query.where(column.in_(values[start : start + CHUNK])))
+
+
+def _dictionaries(connection: sa.Connection) -> list[tuple[int, str, bytes]]:
+    rows = connection.execute(sa.select(t.dictionaries).order_by(t.dictionaries.c.id))
+    return [(row.id, row.purpose, row.content) for row in rows]
+
+
+def _on_connect(connection: Row, _record: object) -> None:
+    # We begin transactions ourselves (BEGIN IMMEDIATE); sqlite3 must not begin them behind our back.
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",  # a crash of the machine may lose the last commits, never tear one
+        "temp_store=MEMORY",
+        "cache_size=-65536",
+        "mmap_size=1073741824",
+        "journal_size_limit=67108864",
+    ):
+        connection.execute(f"PRAGMA {pragma}")

@@ -1,0 +1,222 @@
+"""The store's tables, and the steps from one schema version to the next.
+
+A revision is the store's ever-growing change number: every change of a record takes the next one. A
+record's row holds its current version, valid from `revision` on; older versions stand in `versions` with
+the revisions between which they were current. A document's row holds what the upstream sent, verbatim.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy import BLOB, Column, Float, Index, Integer, MetaData, String, Table
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("value", String, nullable=False),
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("origin", String, nullable=False),  # live or replica: where its records came from
+    Column("scope", String, nullable=False),
+    Column("bookmark", String),  # where an interrupted harvest goes on; None when none is under way
+    Column("harvest_began", String),  # the upstream's clock when the harvest under way began
+    Column("harvest_run", Integer),  # the first run of the harvest under way; later runs resumed it
+    Column("harvest_kind", String),  # full, changes or sample; another kind starts afresh
+    Column("since", String),  # a harvest of changes asks for what changed after this moment
+    Column("complete_at", String),  # when the last complete harvest ended
+    Column("fresh_at", String),  # the upstream's clock when the last finished harvest began
+    Column("announced", Integer),  # how many documents the upstream said it holds
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("source", String, nullable=False),
+    Column("origin", String, nullable=False),
+    Column("scope", String, nullable=False),
+    Column("kind", String, nullable=False),  # full, changes, sample, reread
+    Column(
+        "state", String, nullable=False
+    ),  # running, complete, partial, unavailable, refused, changed, canceled
+    Column("started_at", String, nullable=False),
+    Column("heartbeat_at", String, nullable=False),
+    Column("worker", String, nullable=False),  # host and process, to tell a dead run from a slow one
+    Column("ended_at", String),
+    Column("since", String),
+    Column("announced", Integer),
+    Column("error", String),
+    *(
+        Column(name, Integer, nullable=False, default=0)
+        for name in (
+            "requests",
+            "bytes",
+            "retries",
+            "pages",
+            "seen",
+            "added",
+            "changed",
+            "unchanged",
+            "withdrawn",
+            "restored",
+            "quarantined",
+            "out_of_scope",
+        )
+    ),
+    Column("waited", Float, nullable=False, default=0.0),
+    Index("runs_by_source", "source", "id"),
+)
+
+pages = Table(
+    "pages",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", Integer, nullable=False),
+    Column("url", String, nullable=False),
+    Column("asked_at", String, nullable=False),
+    Column("documents", Integer, nullable=False),
+    Column("bookmark", String, nullable=False),
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("did", Integer, primary_key=True),
+    Column("source", String, nullable=False),
+    Column("upstream_id", String, nullable=False),
+    Column("media_type", String, nullable=False),
+    Column("hash", BLOB, nullable=False),  # BLAKE2b-128 of the body
+    Column("raw", BLOB),  # zstd; None when out of scope
+    Column("state", String, nullable=False),  # unread, read, quarantined, out_of_scope
+    Column("mapping_version", Integer),  # of the mapping that read it
+    Column("record_id", String),
+    Column("seen_run", Integer, nullable=False),
+    Column("page_id", Integer),
+    Column("kept_at", String, nullable=False),
+    Index("documents_by_id", "source", "upstream_id", unique=True),
+    Index("documents_by_state", "source", "state"),
+)
+
+records = Table(
+    "records",
+    metadata,
+    Column("rid", Integer, primary_key=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("source", String, nullable=False),
+    Column("did", Integer, nullable=False),
+    Column("state", String, nullable=False),  # current, withdrawn, purged
+    Column("revision", Integer, nullable=False, unique=True),
+    Column("hash", BLOB, nullable=False),
+    Column("payload", BLOB, nullable=False),
+    Column("origin", String, nullable=False),
+    Column("retrieved_at", String, nullable=False),
+    Column("mapping_version", Integer, nullable=False),
+    Index("records_by_source", "source", "state"),
+    Index("records_by_document", "did"),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("rid", Integer, primary_key=True),
+    Column("from_revision", Integer, primary_key=True),
+    Column("to_revision", Integer, nullable=False),
+    Column("payload", BLOB, nullable=False),
+    Index("versions_by_end", "to_revision"),
+    Index("versions_by_start", "from_revision"),
+)
+
+identifiers = Table(
+    "identifiers",
+    metadata,
+    Column("rid", Integer, nullable=False),
+    Column("scheme", String, nullable=False),
+    Column("value", String, nullable=False),
+    Index("identifiers_by_value", "value", "scheme"),
+    Index("identifiers_by_record", "rid"),
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("rid", Integer, nullable=False),
+    Column("relation", String, nullable=False),
+    Column("scheme", String),
+    Column("value", String, nullable=False),
+    Index("links_by_value", "value"),
+    Index("links_by_record", "rid"),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("did", Integer, primary_key=True),
+    Column("source", String, nullable=False),
+    Column("upstream_id", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("first_at", String, nullable=False),
+    Column("last_at", String, nullable=False),
+    Column("run_id", Integer, nullable=False),
+    Column("mapping_version", Integer, nullable=False),
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("run_id", Integer, primary_key=True),
+    Column("kind", String, primary_key=True),  # unmapped: a field nobody took; value: refused or repaired
+    Column("what", String, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("example", String),
+)
+
+dictionaries = Table(
+    "dictionaries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("purpose", String, nullable=False),
+    Column("content", BLOB, nullable=False),
+)
+
+MIGRATIONS: dict[int, tuple[str, ...]] = {}
+"""SQL from version n to n + 1, by n. Forward only: an older program refuses a newer store."""
+
+
+class StoreTooNew(Exception):  # the name says what is wrong
+    """The store was written by a newer Headwater."""
+
+
+def prepare(engine: sa.Engine) -> None:
+    """Create the tables of a new store, or bring an old one forward.
+
+    Raises:
+        StoreTooNew: the store's schema version is higher than this program's.
+    """
+    with engine.begin() as connection:
+        if not sa.inspect(connection).has_table("meta"):
+            metadata.create_all(connection)
+            connection.execute(meta.insert().values(key="schema_version", value=str(SCHEMA_VERSION)))
+            connection.execute(meta.insert().values(key="revision", value="0"))
+            return
+        query = sa.select(meta.c.value).where(meta.c.key == "schema_version")
+        version = int(connection.execute(query).scalar_one())
+        if version > SCHEMA_VERSION:
+            message = (
+                f"the store has schema version {version}, this Headwater knows {SCHEMA_VERSION}; upgrade it"
+            )
+            raise StoreTooNew(message)
+        for step in range(version, SCHEMA_VERSION):
+            for statement in MIGRATIONS[step]:
+                connection.execute(sa.text(statement))
+        connection.execute(
+            meta.update().where(meta.c.key == "schema_version").values(value=str(SCHEMA_VERSION))
+        )

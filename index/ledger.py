@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 
 from index import tables as t
-from index.store import Store, inserted_id, now
+from index.store import Row, Store, inserted_id, now
 
 SILENT_FOR = timedelta(seconds=60)
 """A run on another machine that has not stirred for so long is taken for lost."""
@@ -58,7 +58,7 @@ def begin(store: Store, source: str, *, origin: str, scope: str, kind: str) -> B
                     t.documents.c.source == source, t.documents.c.state == "out_of_scope"
                 )
             )
-        resumes = row is not None and row.bookmark and row.harvest_kind == kind and row.scope == scope
+        resumes = _unfinished(row, kind, scope)
         since = row.since if row is not None and kind == "changes" and row.scope == scope else None
         run_id = inserted_id(
             connection.execute(
@@ -87,6 +87,13 @@ def begin(store: Store, source: str, *, origin: str, scope: str, kind: str) -> B
             resumes.bookmark if resumes else None,
             _moment(since),
         )
+
+
+def _unfinished(row: Row, kind: str, scope: str) -> Row | None:
+    """Answer a source's row when it has a harvest of this kind and scope to go on with."""
+    if row is None or row.bookmark is None:
+        return None
+    return row if (row.harvest_kind, row.scope) == (kind, scope) else None
 
 
 def beat(store: Store, run_id: int) -> None:

@@ -202,6 +202,22 @@ class Store:
             )
             return list(connection.execute(query).scalars())
 
+    def ids(self, source: str) -> list[str]:
+        """List the ids of a source's current records."""
+        query = sa.select(t.records.c.id).where(t.records.c.source == source, t.records.c.state == "current")
+        with self.reading() as connection:
+            return list(connection.execute(query.order_by(t.records.c.id)).scalars())
+
+    def upstream_id(self, id_: str) -> str | None:
+        """Answer the upstream's own id of the document behind a record."""
+        query = (
+            sa.select(t.documents.c.upstream_id)
+            .join(t.records, t.records.c.did == t.documents.c.did)
+            .where(t.records.c.id == id_)
+        )
+        with self.reading() as connection:
+            return connection.execute(query).scalar_one_or_none()
+
     def by_identifier(self, value: str, scheme: str | None = None) -> list[int]:
         """Find record numbers by an identifier in its normal form."""
         query = sa.select(t.identifiers.c.rid).where(t.identifiers.c.value == value).distinct()

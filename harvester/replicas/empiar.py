@@ -26,8 +26,6 @@ from harvester.replicas.server import Replica, json_answer
 from harvester.source import Document
 
 NAME = "empiar"
-HOSTS = ("www.ebi.ac.uk",)
-LIMIT = None
 
 
 def bundled() -> Listed:
@@ -53,6 +51,20 @@ def generated(count: int, seed: int) -> Generated:
         seed=seed,
         fill=_fill,
     )
+
+
+def as_documents(holdings: Listed) -> Iterator[bytes]:
+    """Write the holdings as answers of the upstream, for reading without a server."""
+    yield _keyed(holdings.in_order())
+
+
+def studies(holdings: Holdings) -> int:
+    """Count the records a complete harvest must give."""
+    return len(holdings)
+
+
+def limit() -> None:
+    """EMPIAR publishes no limit."""
 
 
 def changed(holding: Holding, title: str, at: datetime) -> Holding:

@@ -58,7 +58,7 @@ class Limit:
         return self.used <= self.requests, self.headers(self.requests, left, self.started + self.seconds)
 
 
-class Protocol_(Protocol):  # noqa: N801
+class Spoken(Protocol):
     """What a replica module offers."""
 
     NAME: str
@@ -76,7 +76,7 @@ class Protocol_(Protocol):  # noqa: N801
 class Replica:
     """A running replica: what it holds, what goes wrong, how often it was asked."""
 
-    protocol: Protocol_
+    protocol: Spoken
     holdings: Holdings
     limit: Limit | None = None
     faults: list[Fault] = field(default_factory=list)

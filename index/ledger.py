@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import orjson
 import sqlalchemy as sa
 
 from index import tables as t
@@ -41,7 +42,9 @@ class Begun:
     since: datetime | None
 
 
-def begin(store: Store, source: str, *, origin: str, scope: str, kind: str) -> Begun:
+def begin(
+    store: Store, source: str, *, origin: str, scope: str, kind: str, card: Mapping[str, str] | None = None
+) -> Begun:
     """Begin a run, or go on with the harvest that an earlier run left unfinished.
 
     Raises:
@@ -79,7 +82,13 @@ def begin(store: Store, source: str, *, origin: str, scope: str, kind: str) -> B
         connection.execute(
             t.sources.update()
             .where(t.sources.c.name == source)
-            .values(origin=origin, scope=scope, harvest_kind=kind, **({} if resumes else fresh))
+            .values(
+                origin=origin,
+                scope=scope,
+                harvest_kind=kind,
+                card=orjson.dumps(dict(card or {})).decode(),
+                **({} if resumes else fresh),
+            )
         )
         return Begun(
             run_id,

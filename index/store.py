@@ -6,7 +6,7 @@ SQLite in WAL mode: one writer at a time, readers never wait. What comes in is w
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -63,6 +63,8 @@ class SourceState:
     last_state: str | None
     last_error: str | None
     last_run: int | None
+    card: Mapping[str, str]
+    """What the source says about itself: title, homepage, terms, how it is harvested."""
 
 
 class Store:
@@ -136,6 +138,14 @@ class Store:
             ).one_or_none()
         return self._kept(row) if row else None
 
+    def get_number(self, rid: int) -> Kept | None:
+        """Find a record by its number."""
+        with self.reading() as connection:
+            row = connection.execute(
+                sa.select(t.records).where(t.records.c.rid == rid, t.records.c.state != "purged")
+            ).one_or_none()
+        return self._kept(row) if row else None
+
     def fetch(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Kept]:
         """Fetch versions by record number and first revision; current and old ones alike."""
         wanted = dict(keys)
@@ -182,7 +192,7 @@ class Store:
                     row.rid,
                     row.id,
                     row.from_revision,
-                    row.to_revision,
+                    row.to_revision if row.to_revision <= until else None,  # ends in a later span
                     row.state,
                     row.origin,
                     row.retrieved_at,
@@ -265,6 +275,7 @@ class Store:
                     row.state,
                     row.error,
                     row.run_id,
+                    orjson.loads(row.card or b"{}"),
                 )
                 for row in connection.execute(query)
             }

@@ -27,6 +27,7 @@ sources = Table(
     Column("name", String, primary_key=True),
     Column("origin", String, nullable=False),  # live or replica: where its records came from
     Column("scope", String, nullable=False),
+    Column("card", String),  # JSON: what the source says about itself, for those who cannot ask it
     Column("bookmark", String),  # where an interrupted harvest goes on; None when none is under way
     Column("harvest_began", String),  # the upstream's clock when the harvest under way began
     Column("harvest_run", Integer),  # the first run of the harvest under way; later runs resumed it

@@ -1,0 +1,44 @@
+"""The server: one table of routes, one middleware for errors. Handlers live beside their subject."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from api import health, openapi, pages, records, search, sources
+from api.node import NODE, Node
+from api.problem import problems
+
+ROUTES = (
+    web.get("/", pages.search),
+    web.get("/sources", pages.sources),
+    web.get("/records/{id:[^/?]+:.+}", records.landing),
+    web.get("/records/{id}", records.landing),
+    web.get("/api/v1/search", search.search),
+    web.get("/api/v1/suggest", search.suggest),
+    web.get("/api/v1/records/{id:.+}/raw", records.raw),
+    web.get("/api/v1/records/{id:.+}", records.record),
+    web.get("/api/v1/sources", sources.sources),
+    web.get("/api/v1/sources/{name}", sources.source),
+    web.get("/api/v1/sources/{name}/runs", sources.runs),
+    web.get("/openapi.json", openapi.openapi),
+    web.get("/docs", openapi.docs),
+    web.get("/healthz", health.healthz),
+    web.get("/readyz", health.readyz),
+    web.get("/web/{name:[a-z]+\\.(?:css|svg)}", pages.web_file),
+)
+
+
+def create_app(node: Node) -> web.Application:
+    """Build the server of a node; closing it closes the node's threads."""
+    app = web.Application(middlewares=[problems])
+    app[NODE] = node
+    app.add_routes(ROUTES)
+    app.cleanup_ctx.append(_threads)
+    return app
+
+
+async def _threads(app: web.Application) -> AsyncIterator[None]:
+    yield
+    app[NODE].close()

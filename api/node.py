@@ -1,0 +1,109 @@
+"""What the handlers share: the catalogue, the threads that search, and how fresh each source is."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from aiohttp import web
+
+from api.problem import Problem
+from index.engines import Engine
+from index.search import Catalogue
+from index.store import SourceState, Store
+
+Value = TypeVar("Value")
+
+FRESH_FOR = 1.0
+"""Seconds for which the sources' states are taken as read; a search must not wait for them."""
+
+
+@dataclass(slots=True)
+class Node:
+    """One serving node."""
+
+    store: Store
+    engine: Engine
+    public_url: str | None = None
+    threads: int = 0
+    queue: int = 256
+    started: float = field(default_factory=time.time)
+    catalogue: Catalogue = field(init=False)
+    _pool: ThreadPoolExecutor = field(init=False)
+    _waiting: int = 0
+    _states: tuple[float, dict[str, SourceState]] = (0.0, {})
+
+    def __post_init__(self) -> None:
+        self.catalogue = Catalogue(self.store, self.engine)
+        self.threads = self.threads or os.cpu_count() or 2
+        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="search")
+
+    async def off_loop(self, work: Callable[..., Value], *args: object) -> Value:
+        """Do something slow in a thread; the engine lets go of the interpreter while it searches.
+
+        Raises:
+            Problem: too many wait already.
+        """
+        if self._waiting >= self.queue:
+            raise Problem(503, "Busy", "too many searches wait; try again in a second", retry_after=1)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
+        finally:
+            self._waiting -= 1
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def states(self) -> dict[str, SourceState]:
+        """Answer how it stands with each source, a second old at most."""
+        read_at, states = self._states
+        if time.monotonic() - read_at > FRESH_FOR:
+            states = self.store.source_states()
+            self._states = time.monotonic(), states
+        return states
+
+    def freshness(self) -> Mapping[str, Mapping[str, str | None]]:
+        """Answer what every search answer says of the sources."""
+        return {
+            name: {"fresh_at": state.fresh_at, "state": state.last_state, "origin": state.origin}
+            for name, state in self.states().items()
+        }
+
+    def warnings(self) -> list[str]:
+        """Say what a reader of any answer should know."""
+        states = self.states().values()
+        replicas = ", ".join(state.name for state in states if state.origin == "replica")
+        told = (
+            [f"origin: replica - {replicas}: read from replicas, not from the upstreams"] if replicas else []
+        )
+        return told + [
+            f"the last harvest of {state.name} ended {state.last_state}: {state.last_error}"
+            for state in states
+            if state.last_state not in {"complete", "running", None}
+        ]
+
+    def base(self, request: web.Request) -> str:
+        """Answer the address under which the node is reached."""
+        return self.public_url or f"{request.scheme}://{request.host}"
+
+
+NODE: web.AppKey[Node] = web.AppKey("node", Node)
+
+
+def age(stamp: str | None) -> str:
+    """Say how old a moment is, in words."""
+    if stamp is None:
+        return "never"
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(stamp)).total_seconds()
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        count = int(seconds // length)
+        if count >= 1:
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"

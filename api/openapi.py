@@ -1,0 +1,230 @@
+"""The API described by itself: OpenAPI 3.1 from the route table, the filters and the record's model."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, TypeAlias
+
+import orjson
+from aiohttp import web
+
+from api import pages
+from config import VERSION
+from index.engines import SORTS
+from index.entry import FACETS, HAS
+from index.query import FILTERS
+from index.record import Record
+from index.search import LARGEST_PAGE
+
+Node: TypeAlias = dict[str, Any]  # JSON
+
+FILTER_MEANINGS = {
+    "source": "Name of a repository, such as idr",
+    "kind": "DataCite resourceTypeGeneral, such as Dataset",
+    "organism": "Name or NCBITaxon id: mouse, Mus musculus, NCBITaxon:10090",
+    "imaging_method": "Name or FBbi id: light sheet, SPIM, FBbi:00000369",
+    "license": "SPDX id or name: CC-BY-4.0, CC BY 4.0",
+    "access": "open, embargoed, restricted, closed, metadata-only or unknown",
+    "funder": "Name, ROR id or Crossref Funder id",
+    "format": "File format, such as czi or ome.zarr",
+    "keyword": "Keyword or subject",
+    "affiliation": "Name or ROR id",
+    "creator": "Name as given, or ORCID iD",
+    "year": "Year of publication: 2021, 2019..2022, 2019..",
+    "bytes": "Size of the data: 1GB.., 500MB..2TB, ..100kB",
+    "has": f"Something is stated: {', '.join(HAS)}",
+}
+
+
+def _parameter(name: str, what: str, where: str = "query", **schema: object) -> Node:
+    return {
+        "name": name,
+        "in": where,
+        "description": what,
+        "required": where == "path",
+        "schema": {"type": "string", **schema},
+    }
+
+
+def _filters() -> list[Node]:
+    repeated: Node = {"type": "array", "items": {"type": "string"}}
+    found = []
+    for name in FILTERS:
+        found.append(_parameter(name, f"{FILTER_MEANINGS[name]}. Repeat it for OR", **repeated))
+        found.append(_parameter(f"-{name}", f"Exclude by {name}", **repeated))
+    return found
+
+
+def _operation(
+    id_: str,
+    summary: str,
+    parameters: list[Node],
+    answer: Node,
+    *,
+    example: str,
+    errors: tuple[int, ...] = (),
+) -> Node:
+    titles = {400: "Bad query", 404: "Not found", 406: "Not offered", 410: "Gone", 503: "Busy"}
+    problems = {
+        str(status): {
+            "description": titles[status],
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in errors
+    }
+    content = {"200": {"description": "Answer", "content": answer}}
+    return {
+        "get": {
+            "operationId": id_,
+            "summary": summary,
+            "parameters": parameters,
+            "responses": content | problems,
+            "x-example": example,
+        }
+    }
+
+
+def _json(schema: Node) -> Node:
+    return {"application/json": {"schema": schema}}
+
+
+_RECORD_ID = _parameter("id", "Id of a record, such as idr:idr0002; a DOI or accession is redirected", "path")
+
+
+@cache
+def spec() -> Node:
+    """Describe every address of the API."""
+    search = [
+        _parameter("q", 'Words, "phrases", -exclusions, OR, word*, a DOI or an accession; * is everything'),
+        *_filters(),
+        _parameter("facets", f"Fields to count, comma-separated or repeated: all, {', '.join(FACETS)}"),
+        _parameter("facet_size", "Values per facet, 1 to 100"),
+        _parameter("sort", "Order; relevance when there are words, else newest", enum=list(SORTS)),
+        _parameter("size", f"Records per page, 0 to {LARGEST_PAGE}; more is refused"),
+        _parameter("cursor", "`next` of the answer before; words, filters and sort must stay the same"),
+    ]
+    name = _parameter("name", "Name of a source", "path")
+    anything: Node = {"type": "object"}
+    paths = {
+        "/api/v1/search": _operation(
+            "search", "Search every repository at once", search,
+            _json({"$ref": "#/components/schemas/Answer"}),
+            example="/api/v1/search?q=light+sheet&facets=source,organism", errors=(400, 410, 503),
+        ),
+        "/api/v1/suggest": _operation(
+            "suggest", "Words that begin so, as somebody types",
+            [_parameter("q", "The beginning of a word"), _parameter("size", "How many, 1 to 50")],
+            _json(anything), example="/api/v1/suggest?q=micro", errors=(400,),
+        ),
+        "/api/v1/records/{id}": _operation(
+            "record", "One record; 410 with the last copy when the upstream withdrew it", [_RECORD_ID],
+            _json({"$ref": "#/components/schemas/Record"}), example="/api/v1/records/idr:idr0002",
+            errors=(404, 410),
+        ),
+        "/api/v1/records/{id}/raw": _operation(
+            "raw", "The upstream's own document, as it came but for e-mail addresses", [_RECORD_ID],
+            {"*/*": {"schema": {}}}, example="/api/v1/records/idr:idr0002/raw", errors=(404,),
+        ),
+        "/records/{id}": _operation(
+            "landing", "The record's page: HTML, JSON, schema.org JSON-LD, DCAT in Turtle or RDF/XML",
+            [_RECORD_ID, _parameter("format", "html, json, jsonld, turtle or rdf; else the Accept header")],
+            {kind: {"schema": {}} for kind in ("text/html", "application/ld+json", "text/turtle")},
+            example="/records/idr:idr0002?format=turtle", errors=(404, 406, 410),
+        ),
+        "/api/v1/sources": _operation(
+            "sources", "What we hold of each repository, and how fresh it is", [], _json(anything),
+            example="/api/v1/sources",
+        ),
+        "/api/v1/sources/{name}": _operation(
+            "source", "One source with its last runs", [name], _json(anything),
+            example="/api/v1/sources/idr", errors=(404,),
+        ),
+        "/api/v1/sources/{name}/runs": _operation(
+            "runs", "The last runs of a source and what they noticed", [name], _json(anything),
+            example="/api/v1/sources/idr/runs", errors=(404,),
+        ),
+        "/healthz": _operation(
+            "healthz", "Whether the process lives", [], _json(anything), example="/healthz"
+        ),
+        "/readyz": _operation(
+            "readyz", "Whether it can answer, and how far the index is behind the store", [],
+            _json(anything), example="/readyz", errors=(503,),
+        ),
+    }  # fmt: skip
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Headwater API",
+            "version": VERSION,
+            "description": "Research data of many repositories, in one normalized record, searched at once. "
+            "Errors are problem+json (RFC 9457) with a sentence that says what to do.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {"schemas": _schemas()},
+    }
+
+
+def _schemas() -> Node:
+    record = Record.model_json_schema(ref_template="#/components/schemas/{model}")
+    parts = record.pop("$defs", {})
+    count: Node = {"type": "integer"}
+    facet = {
+        "type": "object",
+        "properties": {
+            "values": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"value": {"type": "string"}, "label": {"type": "string"}, "count": count},
+                },
+            },
+            "missing": count,
+            "other": count,
+        },
+    }
+    hit = {
+        "allOf": [
+            {"$ref": "#/components/schemas/Record"},
+            {
+                "type": "object",
+                "properties": {
+                    "score": {"type": ["number", "null"]},
+                    "snippets": {"type": "object", "additionalProperties": {"type": "string"}},
+                    "origin": {"enum": ["live", "replica"]},
+                },
+            },
+        ]
+    }
+    answer = {
+        "type": "object",
+        "required": ["total", "hits", "facets", "next", "took_ms", "snapshot", "sources", "warnings"],
+        "properties": {
+            "total": {**count, "description": "Records that match, exactly"},
+            "hits": {"type": "array", "items": hit},
+            "facets": {"type": "object", "additionalProperties": facet},
+            "next": {"type": ["string", "null"], "description": "Cursor of the next page"},
+            "took_ms": {"type": "number"},
+            "snapshot": {**count, "description": "Revision of the catalogue that was searched"},
+            "sources": {"type": "object", "description": "Freshness of each source"},
+            "warnings": {"type": "array", "items": {"type": "string"}},
+        },
+    }
+    problem = {
+        "type": "object",
+        "properties": {
+            "type": {"type": "string"}, "title": {"type": "string"}, "status": count,
+            "detail": {"type": "string"}, "instance": {"type": "string"},
+        },
+    }  # fmt: skip
+    return {**parts, "Record": record, "Answer": answer, "Problem": problem}
+
+
+async def openapi(_request: web.Request) -> web.Response:
+    """Answer the description for machines."""
+    return web.Response(body=orjson.dumps(spec()), content_type="application/json")
+
+
+async def docs(request: web.Request) -> web.Response:
+    """Answer the description for people."""
+    return pages.docs(request, spec())

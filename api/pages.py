@@ -1,0 +1,208 @@
+"""The web pages: rendered here, one stylesheet, no script needed. They call what the JSON routes call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlencode
+
+import jinja2
+import orjson
+from aiohttp import web
+from markupsafe import Markup
+
+from api.formats import DOI_URL, ORCID_URL, schema_org, term_url
+from api.node import NODE, age
+from api.search import question
+from api.sources import overview
+from config import VERSION
+from index.query import BadQuery
+from index.search import Answer, Hit, Request
+from index.store import Kept
+
+FACETS_SHOWN = (
+    "source", "imaging_method", "organism", "license", "year", "format", "kind", "access", "funder",
+    "keyword",
+)  # fmt: skip
+FACET_TITLES = {
+    "source": "Repository", "imaging_method": "Imaging method", "organism": "Organism", "license": "License",
+    "year": "Year", "format": "File format", "kind": "Kind", "access": "Access", "funder": "Funder",
+    "keyword": "Keyword", "affiliation": "Affiliation", "creator": "Creator", "bytes": "Size", "has": "Has",
+}  # fmt: skip
+PAGE_SIZE = 20
+
+
+async def search(request: web.Request) -> web.Response:
+    """Show the search page, with results when something is asked."""
+    node = request.app[NODE]
+    query = request.query
+    error, answer = None, None
+    try:
+        asked = question(query)
+        wanted = Request(asked.words, asked.filters, FACETS_SHOWN, asked.sort, PAGE_SIZE, asked.cursor, 8)
+        answer = await node.off_loop(node.catalogue.search, wanted)
+    except BadQuery as bad:
+        error = str(bad)
+    chosen = [(name, value) for name, value in query.items() if name not in _NOT_FILTERS]
+    return _page(
+        request,
+        "search.html",
+        status=400 if error else 200,
+        q=query.get("q", ""),
+        sort=query.get("sort", ""),
+        error=error,
+        chosen=[(FACET_TITLES.get(n.removeprefix("-"), n), n, v, _without(query, n, v)) for n, v in chosen],
+        answer=answer,
+        results=[_result(hit) for hit in answer.hits] if answer else [],
+        facets=_facets(query, answer) if answer else [],
+        next_url=_with(query, "cursor", answer.next) if answer and answer.next else None,
+        json_url="/api/v1/search?" + urlencode([*query.items(), ("facets", "all")]),
+    )
+
+
+async def sources(request: web.Request) -> web.Response:
+    """Show what we hold of each repository."""
+    node = request.app[NODE]
+    return _page(request, "sources.html", sources=await node.off_loop(overview, node))
+
+
+def record(request: web.Request, kept: Kept) -> web.Response:
+    """Show one record, with its schema.org description for machines."""
+    found = kept.record()
+    base = request.app[NODE].base(request)
+    ld = orjson.dumps(schema_org.write(found, base)).decode().replace("</", "<\\/")
+    return _page(
+        request,
+        "record.html",
+        status=410 if kept.state == "withdrawn" else 200,
+        record=found,
+        kept=kept,
+        json_ld=Markup(ld),  # noqa: S704  # JSON with "</" broken up, in a script element
+    )
+
+
+def docs(request: web.Request, spec: Mapping[str, Any]) -> web.Response:
+    """Show the API's description."""
+    return _page(request, "docs.html", spec=spec)
+
+
+async def web_file(request: web.Request) -> web.Response:
+    """Answer the stylesheet or the mark."""
+    name = request.match_info["name"]
+    file = files("api.web").joinpath(name)
+    if not file.is_file():
+        raise web.HTTPNotFound
+    kinds = {"css": "text/css", "svg": "image/svg+xml"}
+    headers = {"Cache-Control": "max-age=3600", **SECURITY}
+    return web.Response(body=file.read_bytes(), content_type=kinds[name.rpartition(".")[2]], headers=headers)
+
+
+_NOT_FILTERS = {"q", "sort", "cursor", "size", "facets", "facet_size"}
+
+
+def _result(hit: Hit) -> dict[str, Any]:
+    found = hit.kept.record()
+    return {
+        "record": found,
+        "origin": hit.kept.origin,
+        "title": Markup(hit.title) if hit.title else found.title,  # noqa: S704  # escaped by the engine
+        "snippet": Markup(hit.snippet) if hit.snippet else None,  # noqa: S704
+    }
+
+
+def _facets(query: Mapping[str, str], answer: Answer) -> list[dict[str, Any]]:
+    """Lay out the facets; a value that is chosen links to its removal."""
+    shown = []
+    for name in FACETS_SHOWN:
+        facet = answer.facets[name]
+        values = [
+            {
+                "label": value.label,
+                "count": value.count,
+                "chosen": (name, value.value) in list(query.items()),
+                "url": _with(query, name, value.value),
+                "remove": _without(query, name, value.value),
+            }
+            for value in facet.values
+        ]
+        if values or facet.missing:
+            shown.append(
+                {"name": name, "title": FACET_TITLES[name], "values": values, "missing": facet.missing,
+                 "other": facet.other}
+            )  # fmt: skip
+    return shown
+
+
+def _with(query: Mapping[str, str], name: str, value: str) -> str:
+    kept = [(n, v) for n, v in query.items() if n != "cursor"]
+    if (name, value) not in kept:
+        kept.append((name, value))
+    return "/?" + urlencode(kept)
+
+
+def _without(query: Mapping[str, str], name: str, value: str) -> str:
+    return "/?" + urlencode([(n, v) for n, v in query.items() if (n, v) != (name, value) and n != "cursor"])
+
+
+def _page(request: web.Request, template: str, *, status: int = 200, **values: object) -> web.Response:
+    node = request.app[NODE]
+    text = (
+        _templates()
+        .get_template(template)
+        .render(
+            node_states=node.states(),
+            warnings=node.warnings(),
+            version=VERSION,
+            base=node.base(request),
+            **values,
+        )
+    )
+    return web.Response(
+        text=text, content_type="text/html", status=status, headers={"Vary": "Accept", **SECURITY}
+    )
+
+
+SECURITY = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self' https: data:; form-action 'self'; "
+        "base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+"""What we show was written by strangers: no script may run, thumbnails may come from https only."""
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("api.web", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {"size": size, "age": age, "thousands": thousands}
+    environment.globals |= {
+        "DOI_URL": DOI_URL, "ORCID_URL": ORCID_URL, "term_url": term_url, "titles": FACET_TITLES,
+    }  # fmt: skip
+    return environment
+
+
+def size(count: int | None) -> str:
+    """Write a size for people: powers of 1000, two digits that matter."""
+    if count is None:
+        return ""
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if amount >= 10 or unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} PB"
+
+
+def thousands(count: int) -> str:
+    """Write a number with thin gaps."""
+    return f"{count:,}"

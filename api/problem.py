@@ -1,0 +1,86 @@
+"""Errors as RFC 9457 problem+json, each with a sentence that says what to do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+import orjson
+from aiohttp import web
+
+from index.engines import SnapshotGone
+from index.query import BadQuery
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+log = logging.getLogger("headwater.api")
+
+
+class Problem(Exception):  # it is an answer
+    """An error that is told to the client."""
+
+    def __init__(self, status: int, title: str, detail: str, *, retry_after: int | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.title, self.detail, self.retry_after = status, title, detail, retry_after
+
+
+def not_found(what: str) -> Problem:
+    return Problem(404, "Not found", f"{what}; look for it with /api/v1/search?q=")
+
+
+def response(problem: Problem, request: web.Request) -> web.Response:
+    """Write a problem."""
+    body = {
+        "type": "about:blank",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": request.path_qs,
+    }
+    headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after is not None else {}
+    return web.Response(
+        status=problem.status,
+        body=orjson.dumps(body),
+        content_type="application/problem+json",
+        headers=headers,
+    )
+
+
+def _of(error: Exception) -> Problem | None:
+    """Say what an error means to the client."""
+    match error:
+        case Problem():
+            return error
+        case BadQuery():
+            return Problem(400, "Bad query", str(error))
+        case SnapshotGone():
+            return Problem(
+                410,
+                "Cursor expired",
+                "the index has moved on since this page; start the search again, or sort by newest, oldest "
+                "or largest, whose cursors do not expire",
+            )
+        case web.HTTPMethodNotAllowed():
+            allowed = ", ".join(sorted(error.allowed_methods))
+            return Problem(405, "Method not allowed", f"this address answers {allowed}")
+        case web.HTTPNotFound():
+            return Problem(404, "Not found", "there is nothing at this address; /docs lists what there is")
+        case _:
+            return None
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn errors into problems; what nobody foresaw is logged whole and told in one sentence."""
+    try:
+        return await handler(request)
+    except Exception as error:
+        problem = _of(error)
+        if problem is None and isinstance(error, web.HTTPException):
+            raise
+        if problem is None:
+            log.exception("unforeseen error at %s", request.path_qs)
+            problem = Problem(
+                500, "Something broke", "this is a fault of the node; the operator finds it in the log"
+            )
+        return response(problem, request)

@@ -1,0 +1,119 @@
+"""/api/v1/search and /api/v1/suggest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from aiohttp import web
+from multidict import MultiMapping
+
+from api.node import NODE, Node
+from index.engines import SORTS
+from index.entry import FACETS
+from index.query import FILTERS, BadQuery, facets
+from index.search import LARGEST_PAGE, Answer, Hit, Request
+
+PARAMETERS = ("q", "sort", "size", "cursor", "facets", "facet_size")
+LARGEST_FACET = 100
+
+
+async def search(request: web.Request) -> web.Response:
+    """Search every repository at once."""
+    node = request.app[NODE]
+    began = time.perf_counter()
+    asked = question(request.query)
+    answer = await node.off_loop(node.catalogue.search, asked)
+    shown = await node.off_loop(shape, node, answer, asked.size)
+    shown["took_ms"] = round((time.perf_counter() - began) * 1000, 1)
+    return web.Response(body=orjson.dumps(shown), content_type="application/json")
+
+
+async def suggest(request: web.Request) -> web.Response:
+    """List words that begin so, as somebody types."""
+    node = request.app[NODE]
+    size = _number(request.query, "size", default=10, low=1, high=50)
+    words = await node.off_loop(node.catalogue.suggest, request.query.get("q", ""), size)
+    body = {"suggestions": [{"text": text, "count": count} for text, count in words]}
+    return web.Response(body=orjson.dumps(body), content_type="application/json")
+
+
+def question(query: MultiMapping[str]) -> Request:
+    """Read the parameters of a search.
+
+    Raises:
+        BadQuery: a parameter there is not, or a value it cannot have.
+    """
+    asked: dict[str, list[str]] = {}
+    for name, value in query.items():
+        if name in PARAMETERS:
+            continue
+        if name.removeprefix("-") not in FILTERS:
+            known = ", ".join((*PARAMETERS, *FILTERS))
+            raise BadQuery(f"no parameter named {name!r}; there are {known}, and -name to exclude")
+        asked.setdefault(name, []).append(value)
+    sort = query.get("sort")
+    if sort is not None and sort not in SORTS:
+        raise BadQuery(f"sort={sort!r} is unknown; there are {', '.join(SORTS)}")
+    wanted = query.getall("facets", [])
+    return Request(
+        words=query.get("q", ""),
+        filters=asked,
+        facets=FACETS if "all" in wanted else facets(wanted),
+        sort=sort,
+        size=_number(query, "size", default=20, low=0, high=LARGEST_PAGE),
+        cursor=query.get("cursor"),
+        facet_size=_number(query, "facet_size", default=10, low=1, high=LARGEST_FACET),
+    )
+
+
+def shape(node: Node, answer: Answer, size: int) -> dict[str, Any]:
+    """Shape an answer as /api/v1/search gives it."""
+    return {
+        "total": answer.total,
+        "hits": [shape_hit(hit) for hit in answer.hits[:size]],
+        "facets": {
+            name: {
+                "values": [
+                    {"value": value.value, "label": value.label, "count": value.count}
+                    for value in facet.values
+                ],
+                "missing": facet.missing,
+                "other": facet.other,
+            }
+            for name, facet in answer.facets.items()
+        },
+        "next": answer.next,
+        "took_ms": 0.0,
+        "snapshot": answer.snapshot,
+        "sources": node.freshness(),
+        "warnings": node.warnings(),
+    }
+
+
+def shape_hit(hit: Hit) -> dict[str, Any]:
+    """Shape a hit: the record, why it was found, and where it came from."""
+    return {
+        **hit.kept.record().model_dump(mode="json"),
+        "score": hit.score,
+        "snippets": snippets(hit),
+        "origin": hit.kept.origin,
+    }
+
+
+def snippets(hit: Hit) -> Mapping[str, str]:
+    """Answer the telling parts, by field, HTML-escaped with <mark>."""
+    found = {"title": hit.title, "description": hit.snippet}
+    return {name: text for name, text in found.items() if text is not None}
+
+
+def _number(query: MultiMapping[str], name: str, *, default: int, low: int, high: int) -> int:
+    """Read a number; out of range is refused, never clamped: a rival's pager read the same page for ever."""
+    text = query.get(name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        raise BadQuery(f"{name}={text!r} must be a number from {low} to {high}")
+    return int(text)

@@ -1,0 +1,74 @@
+"""/api/v1/sources: what we hold of each repository, how fresh it is and how its harvests went."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from api.node import NODE, Node
+from api.problem import not_found
+
+RUNS_SHOWN = 20
+
+
+async def sources(request: web.Request) -> web.Response:
+    """List the sources."""
+    node = request.app[NODE]
+    body = {
+        "sources": await node.off_loop(overview, node),
+        "revision": await node.off_loop(node.store.revision),
+    }
+    return _json(body)
+
+
+async def source(request: web.Request) -> web.Response:
+    """Answer one source with its last runs."""
+    node, name = request.app[NODE], request.match_info["name"]
+    found = next((entry for entry in await node.off_loop(overview, node) if entry["name"] == name), None)
+    if found is None:
+        raise not_found(f"no source {name!r} was ever harvested")
+    latest = await node.off_loop(node.store.runs, name, RUNS_SHOWN)
+    return _json({**found, "runs": [shape_run(run) for run in latest]})
+
+
+async def runs(request: web.Request) -> web.Response:
+    """List the runs of one source, newest first, with what each noticed."""
+    node, name = request.app[NODE], request.match_info["name"]
+    if name not in node.states():
+        raise not_found(f"no source {name!r} was ever harvested")
+    latest = await node.off_loop(node.store.runs, name, RUNS_SHOWN)
+    noticed = {run["id"]: await node.off_loop(node.store.findings, run["id"]) for run in latest[:5]}
+    return _json({"runs": [{**shape_run(run), "findings": noticed.get(run["id"])} for run in latest]})
+
+
+def overview(node: Node) -> list[dict[str, Any]]:
+    """Gather what is known of every source."""
+    counts = node.store.counts()
+    return [
+        {
+            "name": state.name,
+            **state.card,
+            "origin": state.origin,
+            "scope": state.scope,
+            "state": state.last_state,
+            "error": state.last_error,
+            "fresh_at": state.fresh_at,
+            "complete_at": state.complete_at,
+            "announced": state.announced,
+            "records": counts.get(state.name, {}).get("current", 0),
+            "withdrawn": counts.get(state.name, {}).get("withdrawn", 0),
+            "quarantined": counts.get(state.name, {}).get("quarantined", 0),
+        }
+        for state in node.store.source_states().values()
+    ]
+
+
+def shape_run(run: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is nobody's business: which process it was."""
+    return {name: value for name, value in run.items() if name != "worker"}
+
+
+def _json(body: object) -> web.Response:
+    return web.Response(body=orjson.dumps(body), content_type="application/json")

@@ -1,0 +1,1 @@
+"""Templates, one stylesheet and a mark. No script: the pages work without."""

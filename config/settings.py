@@ -1,0 +1,93 @@
+"""Every knob of a node: name, type, default, one sentence, unit.
+
+A value comes from, in this order: the command line, an environment variable HEADWATER_<NAME>, the file
+`headwater.toml` in the working folder or the one HEADWATER_CONFIG names, the defaults below.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from config import VERSION
+
+
+class SourceSettings(BaseModel):
+    """What an operator may turn of one source, under [sources.<name>]."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    enabled: Annotated[bool, Field(description="Harvest it when no source is named")] = True
+    scope: Annotated[
+        str | None, Field(description="imaging or everything; None for the source's own default")
+    ] = None
+    options: Annotated[
+        dict[str, str], Field(description="The source's own choices, such as files = 'yes' for Dryad")
+    ] = {}
+
+
+class Settings(BaseSettings):
+    """The settings of a node."""
+
+    model_config = SettingsConfigDict(env_prefix="HEADWATER_", env_nested_delimiter="__", extra="forbid")
+
+    data: Annotated[Path, Field(description="Folder of the store and the index")] = Path("data")
+    host: Annotated[str, Field(description="Address to serve on")] = "127.0.0.1"
+    port: Annotated[int, Field(description="Port to serve on", ge=0, le=65535)] = 8080
+    public_url: Annotated[
+        str | None, Field(description="Address under which others reach the node, for links")
+    ] = None
+    offline: Annotated[bool, Field(description="Never ask a live upstream; replicas answer instead")] = False
+    contact: Annotated[
+        str, Field(description="How upstreams reach you; sent with every request", min_length=3)
+    ] = "https://github.com/headwater-node/headwater"
+    reach_seconds: Annotated[
+        float, Field(description="Seconds after which quickstart takes an upstream for unreachable", gt=0)
+    ] = 6.0
+    search_threads: Annotated[
+        int, Field(description="Searches done at once; 0 for one per processor", ge=0)
+    ] = 0
+    search_queue: Annotated[
+        int, Field(description="Searches that may wait; further ones are answered 503", ge=1)
+    ] = 256
+    log_level: Annotated[str, Field(description="debug, info, warning or error")] = "info"
+    sources: Annotated[dict[str, SourceSettings], Field(description="Settings of single sources")] = {}
+
+    @property
+    def store_path(self) -> Path:
+        return self.data / "store.sqlite"
+
+    @property
+    def index_path(self) -> Path:
+        return self.data / "index"
+
+    @property
+    def user_agent(self) -> str:
+        """Who we say we are: the name, the version and the contact."""
+        return f"Headwater/{VERSION} (+{self.contact})"
+
+    def source(self, name: str) -> SourceSettings:
+        """Answer the settings of one source."""
+        return self.sources.get(name, SourceSettings())
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = Path(os.environ.get("HEADWATER_CONFIG", "headwater.toml"))
+        toml = TomlConfigSettingsSource(settings_cls, file)
+        return init_settings, env_settings, toml, file_secret_settings

@@ -1,0 +1,180 @@
+"""One state of the index, to be searched. It does not change while it is held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import tantivy
+from tantivy import Occur, Order
+
+from index.engines import FacetCount, Found, Position, SnapshotGone, Sort
+from index.engines.tantivy.queries import NAMES, TEXT, Compiler, unscored
+from index.entry import OPEN_END
+from index.query import OneOf, Query, highlights
+
+Raw: TypeAlias = Any  # what Tantivy's stubs leave open
+
+SEGMENT_TERMS = 10_000
+"""Terms a segment lists for a count. Where there are more (creators), the listed values are recounted."""
+
+
+class TantivySnapshot:
+    """One state of the index."""
+
+    def __init__(
+        self, searcher: tantivy.Searcher, state: str, queries: Compiler, plain: tantivy.TextAnalyzer
+    ) -> None:
+        self.searcher, self.state = searcher, state
+        self.queries, self.schema, self._plain = queries, queries.schema, plain
+        self._any_over = searcher.doc_freq("over", "yes") > 0
+        over = queries.tokens("over", ("yes",))
+        began = self._highest(tantivy.Query.all_query(), "from_revision")
+        self.revision = max(began, self._highest(over, "to_revision") if self._any_over else 0)
+
+    def _highest(self, query: tantivy.Query, field: str) -> int:
+        hits = self.searcher.search(query, limit=1, count=False, order_by_field=field).hits
+        return int(hits[0][0]) if hits else 0
+
+    def search(  # noqa: PLR0913  # a search is these choices
+        self,
+        query: Query,
+        *,
+        at: int,
+        sort: Sort,
+        size: int,
+        after: Position | None,
+        facets: Sequence[str],
+        facet_size: int,
+    ) -> Found:
+        """Find the records that were current at a revision; see `Snapshot.search`."""
+        wanted = self._at(self.queries.compile(query), at)
+        total = _count(self.searcher.search(wanted, limit=1)) if after else None
+        if sort == "relevance":
+            page, total, following = self._by_score(wanted, size, after, total)
+        else:
+            page, total, following = self._by_key(wanted, sort, size, after, total)
+        addresses = [address for _, address in page]
+        rids = self.searcher.fast_field_values("rid", addresses) if addresses else []
+        froms = self.searcher.fast_field_values("from_revision", addresses) if addresses else []
+        scores = [float(score) if sort == "relevance" else None for score, _ in page]
+        hits = tuple(
+            (int(rid or 0), int(revision or 0), score)
+            for rid, revision, score in zip(rids, froms, scores, strict=True)
+        )
+        return Found(total, hits, self._facets(wanted, facets, facet_size), following)
+
+    def snippets(self, query: Query, texts: Sequence[str], length: int) -> list[str | None]:
+        """Cut the telling part out of each text; None where no word is found."""
+        parts = [self.queries.words(words) for words in highlights(query)]
+        if not parts:
+            return [None] * len(texts)
+        either = tantivy.Query.boolean_query([(Occur.Should, part) for part in parts])
+        generator = tantivy.SnippetGenerator.create(self.searcher, either, self.schema, TEXT)
+        generator.set_max_num_chars(length)
+        found: list[str | None] = []
+        for text in texts:
+            document = tantivy.Document()
+            document.add_text(TEXT, text)
+            snippet = generator.snippet_from_doc(document)
+            marked = snippet.to_html().replace("<b>", "<mark>").replace("</b>", "</mark>")
+            found.append(marked if snippet.highlighted() else None)
+        return found
+
+    def one(self, field: str, token: str) -> tuple[int, int] | None:
+        """Find any current record with a token."""
+        query = self._at(self.queries.compile(OneOf(field, (token,))), self.revision)
+        hits = self.searcher.search(query, limit=1, count=False).hits
+        if not hits:
+            return None
+        addresses = [hits[0][1]]
+        rid = self.searcher.fast_field_values("rid", addresses)[0]
+        revision = self.searcher.fast_field_values("from_revision", addresses)[0]
+        return int(rid or 0), int(revision or 0)
+
+    def suggest(self, prefix: str, size: int) -> list[tuple[str, int]]:
+        """List unstemmed words that begin so."""
+        tokens = self._plain.analyze(prefix)
+        if not tokens:
+            return []
+        found = self.searcher.terms_with_prefix(NAMES, tokens[-1], limit=2000)
+        return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:size]
+
+    # ---- the parts of a search ---------------------------------------------------------------
+
+    def _by_score(
+        self, wanted: tantivy.Query, size: int, after: Position | None, total: int | None
+    ) -> tuple[list[Raw], int, Position | None]:
+        if after is not None and after.state != self.state:
+            raise SnapshotGone(after.state or "")
+        offset = after.after if after else 0
+        result = self.searcher.search(wanted, limit=size, offset=offset, count=total is None)
+        total = _count(result) if total is None else total
+        more = offset + len(result.hits) < total and bool(result.hits)
+        return result.hits, total, Position(offset + len(result.hits), self.state) if more else None
+
+    def _by_key(
+        self, wanted: tantivy.Query, sort: Sort, size: int, after: Position | None, total: int | None
+    ) -> tuple[list[Raw], int, Position | None]:
+        descending = sort in {"newest", "largest"}
+        rest = wanted
+        if after is not None:
+            low, high = (None, after.after - 1) if descending else (after.after + 1, None)
+            rest = tantivy.Query.boolean_query(
+                [(Occur.Must, wanted), (Occur.Must, self.queries.range(sort, low, high))]
+            )
+        order = Order.Desc if descending else Order.Asc
+        result = self.searcher.search(
+            rest, limit=size + 1, count=total is None, order_by_field=sort, order=order
+        )
+        total = _count(result) if total is None else total
+        page = result.hits[:size]
+        more = len(result.hits) > size
+        return page, total, Position(int(page[-1][0])) if more else None
+
+    def _at(self, query: tantivy.Query, revision: int) -> tantivy.Query:
+        """Restrict to the versions that were current at a revision; the newest needs no look at numbers."""
+        if revision >= self.revision:
+            if not self._any_over:
+                return query
+            over = self.queries.tokens("over", ("yes",))
+            return tantivy.Query.boolean_query([(Occur.Must, query), (Occur.MustNot, over)])
+        return tantivy.Query.boolean_query(
+            [
+                (Occur.Must, query),
+                (Occur.Must, unscored(self.queries.range("from_revision", None, revision))),
+                (Occur.Must, unscored(self.queries.range("to_revision", revision + 1, OPEN_END))),
+            ]
+        )
+
+    def _facets(self, wanted: tantivy.Query, names: Sequence[str], size: int) -> Mapping[str, FacetCount]:
+        if not names:
+            return {}
+        asked = {name: {"terms": _terms(name, size)} for name in (*names, "none")}
+        answer = self.searcher.aggregate(wanted, asked)
+        missing = {bucket["key"]: int(bucket["doc_count"]) for bucket in answer["none"]["buckets"]}
+        return {name: self._facet(wanted, name, answer[name], missing.get(name, 0)) for name in names}
+
+    def _facet(self, wanted: tantivy.Query, name: str, answer: Raw, missing: int) -> FacetCount:
+        values = [
+            (str(int(bucket["key"])) if name == "year" else str(bucket["key"]), int(bucket["doc_count"]))
+            for bucket in answer["buckets"]
+        ]
+        if answer.get("doc_count_error_upper_bound"):
+            # More values than a segment may list: which are the most frequent is near enough, counts are not.
+            values = [(value, self._exact(wanted, name, value)) for value, _ in values]
+            values.sort(key=lambda pair: -pair[1])
+        return FacetCount(tuple(values), missing, int(answer["sum_other_doc_count"]))
+
+    def _exact(self, wanted: tantivy.Query, field: str, value: str) -> int:
+        both = [(Occur.Must, wanted), (Occur.Must, self.queries.tokens(field, (value,)))]
+        return _count(self.searcher.search(tantivy.Query.boolean_query(both), limit=1))
+
+
+def _count(result: tantivy.SearchResult) -> int:
+    return int(result.count)  # type: ignore[attr-defined]  # there, but missing in the stub of 0.27
+
+
+def _terms(name: str, size: int) -> dict[str, Raw]:
+    # Every segment lists as many terms as it may, or the counts of those listed in all would be too low.
+    return {"field": name, "size": 50 if name == "none" else size, "segment_size": SEGMENT_TERMS}

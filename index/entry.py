@@ -1,0 +1,224 @@
+"""The entry: what an engine holds of one version of a record.
+
+An engine keeps what it must search, filter, count and sort by; the record itself comes from the store. An
+entry is the same for every engine. Tokens of names are folded (case and spaces do not matter), so that
+"Wellcome Trust" and "wellcome trust" are one facet value; how to write a value is asked of a record.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from datetime import date
+from typing import Any, TypeAlias
+
+from index.values.imaging_methods import IMAGING_METHODS
+from index.values.organisms import ORGANISMS
+from index.values.terms import Vocabulary
+
+Json: TypeAlias = dict[str, Any]  # a stored record, whose model was checked when it came in
+
+ENTRY_VERSION = 1
+"""Part of the engine's fingerprint: raised when an entry changes, so that engines are rebuilt."""
+
+TOKEN_FIELDS = (
+    "source", "kind", "organism", "imaging_method", "license", "access", "funder", "format", "keyword",
+    "affiliation", "creator",
+)  # fmt: skip
+"""Fields one can filter by and count; several values each."""
+
+ID_FIELDS = ("funder_id", "affiliation_id", "creator_id")
+"""Ids behind names, to filter by."""
+
+FACETS = (*TOKEN_FIELDS, "year")
+
+OPEN_END = 1 << 62
+"""The `to_revision` of a version that is current."""
+
+FIRST_DAY = date(1800, 1, 1).toordinal()
+RID_BITS = 40
+UNKNOWN_LAST = (1 << 22) - 1
+LISTED_NAMES = 60
+"""So many file names are searchable; data sets of a hundred thousand files would drown the words."""
+
+HAS = (
+    "doi", "description", "publication", "funding", "files", "thumbnail", "viewer", "license", "organism",
+    "imaging_method", "orcid", "ror", "bytes", "related", "citations",
+)  # fmt: skip
+"""What `has=` asks for."""
+
+
+def fold(value: str) -> str:
+    """Fold a token: case and spaces do not matter."""
+    return " ".join(value.split()).casefold()
+
+
+def entry_of(rid: int, revision: int, to_revision: int | None, record: Json) -> Json:
+    """Make the entry of one version; `record` is the stored JSON, without empty fields."""
+    published = (record.get("dates") or {}).get("published")
+    size = (record.get("files") or {}).get("bytes")
+    day = _day(published)
+    tokens = tokens_of(record)
+    return {
+        "key": f"{rid}.{revision}",
+        "rid": rid,
+        "from_revision": revision,
+        "to_revision": OPEN_END if to_revision is None else to_revision,
+        "over": "no" if to_revision is None else "yes",
+        "title": [record["title"]] if record.get("title") else [],
+        "text": list(dict.fromkeys(_texts(record))),
+        "names": list(dict.fromkeys(_names(record))),
+        "identifier": list(_identifiers(record)),
+        "linked": list(_linked(record)),
+        **tokens,
+        "none": [*(name for name, values in tokens.items() if not values), *(() if published else ("year",))],
+        **_ids_of(record),
+        "has": list(_has(record)),
+        **({"year": int(published[:4])} if published else {}),
+        **({"bytes": size} if size else {}),
+        "newest": (day or 0) << RID_BITS | rid,
+        "oldest": (UNKNOWN_LAST if day is None else day) << RID_BITS | rid,
+        "largest": _magnitude(size) << RID_BITS | rid,
+    }
+
+
+def tokens_of(record: Json) -> dict[str, list[str]]:
+    """Answer the filterable values of a record, by field."""
+    license_ = record.get("license") or {}
+    return {
+        "source": [record["source"]],
+        "kind": [fold(record.get("kind", "Dataset"))],
+        "organism": _unique(_term(ORGANISMS, term) for term in record.get("organisms", ())),
+        "imaging_method": _unique(_term(IMAGING_METHODS, term) for term in record.get("imaging_methods", ())),
+        "license": _unique([license_.get("spdx") or fold(license_.get("name") or license_.get("url") or "")]),
+        "access": [record.get("access", "unknown")],
+        "funder": _unique(fold(grant.get("funder") or "") for grant in record.get("funding", ())),
+        "format": _unique((record.get("files") or {}).get("formats", ())),
+        "keyword": _unique(fold(word) for word in _keywords(record)),
+        "affiliation": _unique(fold(place["name"]) for place in _affiliations(record)),
+        "creator": _unique(fold(person["name"]) for person in record.get("creators", ())),
+    }
+
+
+def _ids_of(record: Json) -> dict[str, list[str]]:
+    grants = record.get("funding", ())
+    return {
+        "funder_id": _unique(id_ for g in grants for id_ in (g.get("ror"), g.get("funder_doi")) if id_),
+        "affiliation_id": _unique(place.get("ror") or "" for place in _affiliations(record)),
+        "creator_id": _unique(person.get("orcid") or "" for person in record.get("creators", ())),
+    }
+
+
+def _texts(record: Json) -> Iterator[str]:
+    """Yield every text one may search for."""
+    for name in ("title", "description", "publisher", "version"):
+        if record.get(name):
+            yield record[name]
+    yield from _keywords(record)
+    for person in (*record.get("creators", ()), *record.get("contributors", ())):
+        yield person["name"]
+    yield from (place["name"] for place in _affiliations(record))
+    yield from _names_of(ORGANISMS, record.get("organisms", ()))
+    yield from _names_of(IMAGING_METHODS, record.get("imaging_methods", ()))
+    for name in ("anatomy", "cell_lines", "instruments", "study_type"):
+        yield from record.get(name, ())
+    for grant in record.get("funding", ()):
+        yield from (grant[key] for key in ("funder", "award", "title") if grant.get(key))
+    for paper in record.get("publications", ()):
+        yield from (paper[key] for key in ("title", "journal", "authors") if paper.get(key))
+    files = record.get("files") or {}
+    yield from files.get("formats", ())
+    yield from (file["name"] for file in files.get("listed", ())[:LISTED_NAMES])
+    yield from (identifier["value"] for identifier in record.get("identifiers", ()))
+    yield from (other["id"] for other in record.get("related", ()))
+
+
+def _names(record: Json) -> Iterator[str]:
+    """Yield what is worth suggesting while somebody types."""
+    if record.get("title"):
+        yield record["title"]
+    yield from _keywords(record)
+    yield from (person["name"] for person in record.get("creators", ())[:20])
+    yield from _names_of(ORGANISMS, record.get("organisms", ()))
+    yield from _names_of(IMAGING_METHODS, record.get("imaging_methods", ()))
+
+
+def _keywords(record: Json) -> Iterator[str]:
+    yield from record.get("keywords", ())
+    yield from (subject["label"] for subject in record.get("subjects", ()))
+
+
+def _affiliations(record: Json) -> Iterator[Json]:
+    for person in record.get("creators", ()):
+        yield from person.get("affiliations", ())
+
+
+def _names_of(vocabulary: Vocabulary, terms: Iterable[Json]) -> Iterator[str]:
+    for term in terms:
+        yield term["label"]
+        yield from vocabulary.synonyms(term.get("id"))
+
+
+def _term(vocabulary: Vocabulary, term: Json) -> str:
+    """Name a term by its id where the vocabulary knows it, else by its label."""
+    id_ = term.get("id")
+    return id_ if id_ and vocabulary.label(id_) else fold(term["label"])
+
+
+def _identifiers(record: Json) -> Iterator[str]:
+    """Yield what the data set is called, for look-ups: lower case."""
+    yield record["id"].lower()
+    yield record["id"].partition(":")[2].lower()
+    yield from (identifier["value"].lower() for identifier in record.get("identifiers", ()))
+    yield from (record[name] for name in ("doi", "concept_doi") if record.get(name))
+
+
+def _linked(record: Json) -> Iterator[str]:
+    """Yield what the data set points at, for look-ups."""
+    yield from (other["id"].lower() for other in record.get("related", ()))
+    for paper in record.get("publications", ()):
+        yield from (paper[key].lower() for key in ("doi", "pmid", "pmcid") if paper.get(key))
+    yield from (person["orcid"].lower() for person in record.get("creators", ()) if person.get("orcid"))
+    yield from (grant["award"].lower() for grant in record.get("funding", ()) if grant.get("award"))
+
+
+def _has(record: Json) -> Iterator[str]:
+    links, files = record.get("links") or {}, record.get("files") or {}
+    present = {
+        "doi": record.get("doi"),
+        "description": record.get("description"),
+        "publication": record.get("publications"),
+        "funding": record.get("funding"),
+        "files": files.get("count") or files.get("listed"),
+        "bytes": files.get("bytes"),
+        "thumbnail": links.get("thumbnail"),
+        "viewer": links.get("viewer"),
+        "license": (record.get("license") or {}).get("spdx"),
+        "organism": record.get("organisms"),
+        "imaging_method": record.get("imaging_methods"),
+        "orcid": any(person.get("orcid") for person in record.get("creators", ())),
+        "ror": any(place.get("ror") for place in _affiliations(record)),
+        "related": record.get("related"),
+        "citations": (record.get("metrics") or {}).get("citations"),
+    }
+    yield from (name for name, value in present.items() if value)
+
+
+def _day(published: str | None) -> int | None:
+    """Number the day for sorting; a partial date counts as its first day."""
+    if published is None:
+        return None
+    year, month, day = (*map(int, published.split("-")), 1, 1)[:3]
+    return max(1, date(year, month, day).toordinal() - FIRST_DAY)
+
+
+def _magnitude(size: int | None) -> int:
+    """Squeeze a size into 23 bits that sort alike: 6 of exponent, 17 of fraction (8 parts in a million)."""
+    if not size:
+        return 0
+    fraction, exponent = math.frexp(size)
+    return exponent << 17 | int((fraction - 0.5) * (1 << 18))
+
+
+def _unique(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(value for value in values if value))

@@ -1,0 +1,229 @@
+"""A search: words, filters, facets, order and a page, from one state of the index.
+
+Hits, total and facets come from the same candidates. A cursor says: this revision, after this place. With
+a field's order it lasts for ever and means the same in every process; by relevance it lasts as long as the
+state of the index it belongs to is held, and is refused afterwards rather than answered wrongly.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import orjson
+
+from index.engines import Engine, FacetCount, Found, Position, Snapshot, Sort
+from index.entry import Json, fold
+from index.query import BadQuery, Both, Everything, Query, filters, parse
+from index.store import Kept, Store
+from index.values.imaging_methods import IMAGING_METHODS
+from index.values.organisms import ORGANISMS
+
+LARGEST_PAGE = 100
+SNIPPET_CHARACTERS = 240
+FACET_VALUES = 10
+LABELS_KEPT = 50_000
+
+
+class BadCursor(BadQuery):
+    """A cursor that was not made by this node, or belongs to another search."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody wants to know."""
+
+    words: str = ""
+    filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    facets: tuple[str, ...] = ()
+    sort: Sort | None = None
+    size: int = 20
+    cursor: str | None = None
+    facet_size: int = FACET_VALUES
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One record found, with why."""
+
+    kept: Kept
+    score: float | None
+    snippet: str | None
+    """Part of the description, HTML-escaped, with <mark> around the words found."""
+    title: str | None
+    """The title, marked likewise; None when no word is in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FacetValue:
+    """A value of a facet: how to ask for it, how to show it, and how many hits have it."""
+
+    value: str
+    label: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """The values of a field among the hits."""
+
+    values: tuple[FacetValue, ...]
+    missing: int
+    other: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was found."""
+
+    total: int
+    hits: tuple[Hit, ...]
+    facets: Mapping[str, Facet]
+    next: str | None
+    snapshot: int
+    """The revision that was searched."""
+
+
+class Catalogue:
+    """A store and its engine, to be asked from many threads."""
+
+    def __init__(self, store: Store, engine: Engine) -> None:
+        self.store, self.engine = store, engine
+        self._labels: OrderedDict[tuple[str, str], str] = OrderedDict()
+
+    def search(self, request: Request) -> Answer:
+        """Search.
+
+        Raises:
+            BadQuery: a filter, facet or cursor that cannot be understood.
+            SnapshotGone: a relevance cursor whose index state is gone; the search must start again.
+        """
+        query = compose(request.words, request.filters)
+        sort = request.sort or ("newest" if isinstance(parse(request.words), Everything) else "relevance")
+        cursor = _open_cursor(request.cursor, sort, query)
+        snapshot = self.engine.snapshot(cursor.position.state if cursor else None)
+        at = cursor.revision if cursor else snapshot.revision
+        found = snapshot.search(
+            query,
+            at=at,
+            sort=sort,
+            size=min(request.size, LARGEST_PAGE),
+            after=cursor.position if cursor else None,
+            facets=request.facets,
+            facet_size=request.facet_size,
+        )
+        return Answer(
+            found.total,
+            self._hits(snapshot, query, found),
+            {name: self._facet(snapshot, name, count) for name, count in found.facets.items()},
+            _close_cursor(found.next, at, sort, query),
+            at,
+        )
+
+    def suggest(self, prefix: str, size: int = 10) -> list[tuple[str, int]]:
+        """List words of titles, keywords and names that begin so."""
+        return self.engine.snapshot().suggest(prefix, size)
+
+    def _hits(self, snapshot: Snapshot, query: Query, found: Found) -> tuple[Hit, ...]:
+        kept = self.store.fetch([(rid, revision) for rid, revision, _ in found.hits])
+        present = [
+            (kept[rid, revision], score) for rid, revision, score in found.hits if (rid, revision) in kept
+        ]
+        texts = [orjson.loads(version.json) for version, _ in present]
+        snippets = snapshot.snippets(
+            query, [text.get("description", "") for text in texts], SNIPPET_CHARACTERS
+        )
+        titles = snapshot.snippets(query, [text.get("title", "") for text in texts], 1000)
+        return tuple(
+            Hit(version, score, snippet, title)
+            for (version, score), snippet, title in zip(present, snippets, titles, strict=True)
+        )
+
+    def _facet(self, snapshot: Snapshot, name: str, count: FacetCount) -> Facet:
+        values = tuple(
+            FacetValue(value, self.label(snapshot, name, value), hits) for value, hits in count.values
+        )
+        return Facet(values, count.missing, count.other)
+
+    def label(self, snapshot: Snapshot, field_: str, value: str) -> str:
+        """Say how to show a token: by the vocabulary, or as the first record with it writes it."""
+        if field_ in {"organism", "imaging_method"}:
+            vocabulary = ORGANISMS if field_ == "organism" else IMAGING_METHODS
+            known = vocabulary.label(value)
+            if known is not None:
+                return known
+        if field_ in {"source", "year", "access", "format"}:
+            return value
+        key = field_, value
+        if key not in self._labels:
+            self._labels[key] = self._written(snapshot, field_, value)
+            if len(self._labels) > LABELS_KEPT:
+                self._labels.popitem(last=False)
+        return self._labels[key]
+
+    def _written(self, snapshot: Snapshot, field_: str, value: str) -> str:
+        place = snapshot.one(field_, value)
+        kept = self.store.fetch([place]).get(place) if place else None
+        if kept is None:
+            return value
+        return next(
+            (text for text in _spellings(field_, orjson.loads(kept.json)) if fold(text) == fold(value)), value
+        )
+
+
+def compose(words: str, asked: Mapping[str, Sequence[str]]) -> Query:
+    """Join words and filters."""
+    parts = filters(asked)
+    query = parse(words)
+    return Both((query, *parts)) if parts else query
+
+
+def _spellings(field_: str, record: Json) -> list[str]:
+    """List how a record writes its values of a field."""
+    license_, people = record.get("license") or {}, record.get("creators", ())
+    subjects = [subject["label"] for subject in record.get("subjects", ())]
+    written: dict[str, list[str | None]] = {
+        "kind": [record.get("kind", "Dataset")],
+        "license": [license_.get("spdx"), license_.get("name"), license_.get("url")],
+        "funder": [grant.get("funder") for grant in record.get("funding", ())],
+        "creator": [person["name"] for person in people],
+        "affiliation": [place["name"] for person in people for place in person.get("affiliations", ())],
+        "organism": [term["label"] for term in record.get("organisms", ())],
+        "imaging_method": [term["label"] for term in record.get("imaging_methods", ())],
+        "keyword": [*record.get("keywords", ()), *subjects],
+    }
+    return [text for text in written[field_] if text]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cursor:
+    revision: int
+    position: Position
+
+
+def _close_cursor(position: Position | None, revision: int, sort: Sort, query: Query) -> str | None:
+    if position is None:
+        return None
+    body = orjson.dumps([revision, position.after, position.state, sort, _print_of(query)])
+    return base64.urlsafe_b64encode(body).rstrip(b"=").decode()
+
+
+def _open_cursor(text: str | None, sort: Sort, query: Query) -> _Cursor | None:
+    if not text:
+        return None
+    try:
+        body = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        revision, after, state, made_for, print_ = orjson.loads(body)
+        cursor = _Cursor(int(revision), Position(int(after), state))
+    except (binascii.Error, ValueError, TypeError) as error:
+        raise BadCursor("this is no cursor of ours; take `next` from an answer as it is") from error
+    if (made_for, print_) != (sort, _print_of(query)):
+        raise BadCursor("the cursor belongs to another search; words, filters and sort must stay the same")
+    return cursor
+
+
+def _print_of(query: Query) -> int:
+    return binascii.crc32(repr(query).encode())

@@ -184,24 +184,20 @@ def _schemas() -> Node:
         },
     }
     hit = {
-        "allOf": [
-            {"$ref": "#/components/schemas/Record"},
-            {
-                "type": "object",
-                "properties": {
-                    "score": {"type": ["number", "null"]},
-                    "snippets": {"type": "object", "additionalProperties": {"type": "string"}},
-                    "origin": {"enum": ["live", "replica"]},
-                },
-            },
-        ]
+        **record,
+        "properties": {
+            **record["properties"],
+            "score": {"type": ["number", "null"]},
+            "snippets": {"type": "object", "additionalProperties": {"type": "string"}},
+            "origin": {"enum": ["live", "replica"]},
+        },
     }
     answer = {
         "type": "object",
         "required": ["total", "hits", "facets", "next", "took_ms", "snapshot", "sources", "warnings"],
         "properties": {
             "total": {**count, "description": "Records that match, exactly"},
-            "hits": {"type": "array", "items": hit},
+            "hits": {"type": "array", "items": {"$ref": "#/components/schemas/Hit"}},
             "facets": {"type": "object", "additionalProperties": facet},
             "next": {"type": ["string", "null"], "description": "Cursor of the next page"},
             "took_ms": {"type": "number"},
@@ -217,7 +213,7 @@ def _schemas() -> Node:
             "detail": {"type": "string"}, "instance": {"type": "string"},
         },
     }  # fmt: skip
-    return {**parts, "Record": record, "Answer": answer, "Problem": problem}
+    return {**parts, "Record": record, "Hit": hit, "Answer": answer, "Problem": problem}
 
 
 async def openapi(_request: web.Request) -> web.Response:

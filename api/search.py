@@ -26,7 +26,7 @@ async def search(request: web.Request) -> web.Response:
     began = time.perf_counter()
     asked = question(request.query)
     answer = await node.off_loop(node.catalogue.search, asked)
-    shown = await node.off_loop(shape, node, answer, asked.size)
+    shown = await node.off_loop(shape, node, answer)
     shown["took_ms"] = round((time.perf_counter() - began) * 1000, 1)
     return web.Response(body=orjson.dumps(shown), content_type="application/json")
 
@@ -69,11 +69,11 @@ def question(query: MultiMapping[str]) -> Request:
     )
 
 
-def shape(node: Node, answer: Answer, size: int) -> dict[str, Any]:
+def shape(node: Node, answer: Answer) -> dict[str, Any]:
     """Shape an answer as /api/v1/search gives it."""
     return {
         "total": answer.total,
-        "hits": [shape_hit(hit) for hit in answer.hits[:size]],
+        "hits": [shape_hit(hit) for hit in answer.hits],
         "facets": {
             name: {
                 "values": [

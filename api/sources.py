@@ -11,6 +11,8 @@ from api.node import NODE, Node
 from api.problem import not_found
 
 RUNS_SHOWN = 20
+CARD = ("title", "homepage", "license_note", "incremental", "deletions", "schedule")
+"""What a source says about itself; None for one that was harvested by something older."""
 
 
 async def sources(request: web.Request) -> web.Response:
@@ -49,7 +51,7 @@ def overview(node: Node) -> list[dict[str, Any]]:
     return [
         {
             "name": state.name,
-            **state.card,
+            **{name: state.card.get(name) for name in CARD},
             "origin": state.origin,
             "scope": state.scope,
             "state": state.last_state,

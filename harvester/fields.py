@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias, TypeVar
 
-from index.values import Cleaned
+from index.values import Cleaned, text
 
 Value = TypeVar("Value")
 Raw: TypeAlias = Any  # what JSON or XML gave; typed values come out of the cleaners
@@ -29,7 +29,7 @@ class Notes:
         """Pass a cleaned value on and remember the reason, if there is one."""
         value, reason = cleaned
         if reason is not None:
-            self.found.append((reason, str(raw)[:120]))
+            self.found.append((reason, str(value if reason == text.REMOVED else raw)[:120]))
         return value
 
     def clean(self, cleaner: Callable[[Any], Cleaned[Value]], raw: Raw) -> Value | None:

@@ -14,6 +14,7 @@ import asyncio
 import email.utils
 import random
 import time
+import zlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
@@ -26,7 +27,8 @@ import orjson
 import structlog
 from yarl import URL
 
-from harvester.errors import Changed, Refused, Unavailable, UpstreamError
+from harvester.errors import BadRecord, Changed, Refused, Unavailable, UpstreamError
+from harvester.protocols.xml import parse_xml
 from harvester.source import Answer, Card, Expect
 
 log = structlog.get_logger()
@@ -35,6 +37,8 @@ LARGEST_ANSWER: Final = 64 * 1024 * 1024
 """Bytes. The largest page seen is 1.2 MB (1,000 Figshare articles); the rest is room for growth."""
 LONGEST_WAIT: Final = 120.0
 """Seconds we wait on an upstream's word. Zenodo's windows are 60 s; beyond, a later run goes on."""
+LARGEST_UNPACKED: Final = 1024 * 1024 * 1024
+"""Bytes an archive may unpack to."""
 REDIRECTS: Final = 4
 
 
@@ -164,6 +168,8 @@ class Polite:
                 async for piece in response.content.iter_chunked(256 * 1024):
                     self.traffic.bytes += len(piece)
                     yield piece
+        except _TryAgain as again:
+            raise Unavailable(again.what, url=url, hint="a later run goes on here") from again
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unavailable(f"download broke off ({_name(error)})", url=url) from error
 
@@ -304,11 +310,44 @@ def _believed(answer: Answer, expect: Expect) -> Answer:
     if start.startswith((b"<!doctype html", b"<html")):
         raise _TryAgain("an HTML page where data was due")
     if expect == "xml":
+        return _parsed_xml(answer, start)
+    if expect == "gzip":
+        return _whole_archive(answer)
+    if expect == "text":  # tables and text files: neither empty nor an HTML page is all one can ask
         return answer
     try:
         return replace(answer, parsed=orjson.loads(answer.body))
     except orjson.JSONDecodeError as error:
         raise _TryAgain("cut or broken JSON") from error
+
+
+def _parsed_xml(answer: Answer, start: bytes) -> Answer:
+    if not start.removeprefix(b"\xef\xbb\xbf").startswith(b"<"):
+        if answer.status == 200:
+            raise _TryAgain("no XML where XML was due")
+        return answer  # an error in another format; the caller accepted its status and judges it
+    try:
+        return replace(answer, parsed=parse_xml(answer.body))
+    except BadRecord as error:
+        raise _TryAgain(f"cut or {error.what}") from error
+
+
+def _whole_archive(answer: Answer) -> Answer:
+    """Believe an archive that unpacks to its end, where gzip keeps a checksum."""
+    if answer.status != 200:
+        return answer
+    unpacker, rest, unpacked = zlib.decompressobj(wbits=31), answer.body, 0
+    try:
+        while rest and not unpacker.eof:
+            unpacked += len(unpacker.decompress(rest, 1024 * 1024))
+            rest = unpacker.unconsumed_tail
+            if unpacked > LARGEST_UNPACKED:
+                raise Changed(f"archive unpacks to more than {LARGEST_UNPACKED} bytes", url=answer.url)
+    except zlib.error as error:
+        raise _TryAgain("cut or broken archive") from error
+    if not unpacker.eof:
+        raise _TryAgain("cut or broken archive")
+    return answer
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from harvester.fields import Notes, Raw
 from index.record import (
@@ -15,7 +16,7 @@ from index.record import (
     Publication,
     Related,
 )
-from index.values import dates, identifiers, licenses, names, text
+from index.values import Cleaned, dates, identifiers, licenses, names, text
 
 
 def own_identifiers(*pairs: tuple[str, str | None]) -> tuple[Identifier, ...]:
@@ -125,9 +126,52 @@ def publication(  # noqa: PLR0913  # a paper has these facts
     return paper if named else None
 
 
-def license_(notes: Notes, name: Raw = None, url: Raw = None) -> License | None:
-    """Build a license from its name or id, its address, or both."""
-    return notes.keep(
-        licenses.clean(name if isinstance(name, str) else None, url if isinstance(url, str) else None),
-        name or url,
-    )
+def license_(notes: Notes, name: Raw = None, url: Raw = None, *, id_: Raw = None) -> License | None:
+    """Build a license from its name, its address and its id; the id decides what those leave open."""
+    said = tuple(raw if isinstance(raw, str) else None for raw in (name, url, id_))
+    return notes.keep(_license(*said), name or id_ or url)
+
+
+@lru_cache(maxsize=4096)
+def _license(name: str | None, url: str | None, id_: str | None) -> Cleaned[License]:
+    found, reason = licenses.clean(name or id_, url)
+    if found is None or found.spdx or not (name and id_):
+        return found, reason
+    by_id, _ = licenses.clean(id_, url)
+    if by_id is None or by_id.spdx is None:
+        return found, reason
+    return by_id.model_copy(update={"name": found.name}), None
+
+
+_ABOUT_THE_DATA = {
+    "IsSupplementTo",
+    "IsCitedBy",
+    "IsDocumentedBy",
+    "IsDescribedBy",
+    "IsReferencedBy",
+    "IsPublishedIn",
+}
+"""Relations that lead from a data set to a paper about it."""
+
+_ARTICLES = {"JournalArticle", "Preprint", "DataPaper", "ConferencePaper", "Text", "Dissertation", "Report"}
+_HOLD_DATA = (
+    "10.5281/",
+    "10.6084/",
+    "10.5061/",
+    "10.17632/",
+    "10.7910/",
+    "10.6019/",
+    "10.17605/",
+    "10.17867/",
+)
+"""Repositories whose DOIs, when nothing says what they name, name data rather than a paper."""
+
+
+def paper(notes: Notes, found: Related) -> Publication | None:
+    """Answer the paper that a relation leads to; None when it leads to something else."""
+    if found.relation not in _ABOUT_THE_DATA or found.scheme not in {"doi", "pmid", "pmcid"}:
+        return None
+    if found.kind not in _ARTICLES and (found.kind is not None or found.id.startswith(_HOLD_DATA)):
+        return None
+    preprint = True if found.kind == "Preprint" else None
+    return publication(notes, **{found.scheme: found.id}, title=found.title, preprint=preprint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +13,7 @@ from aiohttp import web
 
 from harvester import registry
 from harvester.reading import documents_in
-from harvester.replicas import empiar
+from harvester.replicas import dryad, empiar, figshare, idr, ssbd
 from harvester.replicas.holdings import Generated, Holding, Holdings, Listed
 from harvester.replicas.server import Limit, Replica
 from harvester.source import Document
@@ -47,7 +48,7 @@ class ReplicaModule(Protocol):
         """Answer the upstream's rate limit, to be enforced on demand."""
         ...
 
-    def changed(self, holding: Holding, title: str, at: object) -> Holding:
+    def changed(self, holding: Holding, title: str, at: datetime) -> Holding:
         """Answer the document with another title and a newer stamp."""
         ...
 
@@ -56,7 +57,7 @@ class ReplicaModule(Protocol):
         ...
 
 
-REPLICAS = {module.NAME: module for module in (empiar,)}
+REPLICAS: dict[str, ReplicaModule] = {module.NAME: module for module in (empiar, idr, figshare, dryad, ssbd)}
 
 
 @dataclass(frozen=True, slots=True)

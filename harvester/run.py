@@ -20,7 +20,7 @@ import structlog
 from harvester import scope as scoping
 from harvester.errors import BadRecord, Changed, Refused, Unavailable, UpstreamError
 from harvester.http import Http, Polite
-from harvester.source import Ask, Document, Page, Scope, Source
+from harvester.source import Ask, Card, Document, Page, Scope, Source
 from index import intake, ledger
 from index.batch import Outcome
 from index.intake import Raw, Unread
@@ -91,7 +91,14 @@ async def harvest(store: Store, http: Http, order: Order, watch: Watch = lambda 
     """
     card = order.source.card
     _make_room(store, order)
-    begun = ledger.begin(store, card.name, origin=order.origin, scope=order.scope, kind=order.kind)
+    begun = ledger.begin(
+        store,
+        card.name,
+        origin=order.origin,
+        scope=order.scope,
+        kind=order.kind,
+        card=shown(card),
+    )
     report = Report(card.name, order.origin, begun.run_id)
     client = http.client(card, replica=order.replica)
     with ThreadPoolExecutor(1, thread_name_prefix=f"keep-{card.name}") as worker:
@@ -125,6 +132,18 @@ async def harvest(store: Store, http: Http, order: Order, watch: Watch = lambda 
             )
     watch(report)
     return report
+
+
+def shown(card: Card) -> dict[str, str]:
+    """Choose what readers of the node should know of a source."""
+    return {
+        "title": card.title,
+        "homepage": card.homepage,
+        "license_note": card.license_note,
+        "incremental": card.incremental,
+        "deletions": card.deletions,
+        "schedule": card.schedule,
+    }
 
 
 def reread(store: Store, source: Source, watch: Watch = lambda _: None) -> Report:
@@ -189,6 +208,9 @@ class _Run:
     def _keep(self, page: Page) -> None:
         card = self.order.source.card
         raws = [Raw(_identity(document), document.body, document.media_type) for document in page.documents]
+        if page.withdrawn:  # first, so that a kill in between leaves the bookmark before them
+            gone = intake.withdraw(self.store, self.begun.run_id, card.name, page.withdrawn)
+            self.report.counts["withdrawn"] += gone
         waiting = intake.keep_page(
             self.store,
             self.begun.run_id,

@@ -1,6 +1,7 @@
-"""What a source must be: a module with a card and four functions.
+"""What a source must be: a module with a card, its assumptions and four functions.
 
     card                      what the source says about itself
+    assumptions               what it counts on; `headwater harvest --probe` checks it
     pages(fetch, ask)         ask the upstream; yield pages, each with the bookmark after it
     documents(body)           split one upstream answer into documents, verbatim
     read(document)            turn a document into a record; pure
@@ -24,7 +25,7 @@ from harvester.fields import Notes, unmapped
 from index.record import Record, Withdrawal
 
 Scope: TypeAlias = Literal["imaging", "everything"]
-Expect: TypeAlias = Literal["json", "xml", "any"]
+Expect: TypeAlias = Literal["json", "xml", "gzip", "text", "any"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class Answer:
     asked_at: datetime
     """The upstream's own clock (Date header) where it sent one, else ours."""
     parsed: Any = None
-    """The body as JSON, when JSON was expected."""
+    """The body as JSON or as an XML tree, when that was expected; None for an error in another format."""
 
     def json(self) -> Any:  # noqa: ANN401  # JSON ends inside the sources
         """Parse the body.
@@ -130,6 +131,25 @@ class Answer:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError as error:
             raise Unavailable("cut or broken JSON", url=self.url) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """A question to the upstream and the answer the source counts on; `--probe` asks it."""
+
+    what: str
+    url: str
+    post: bytes | None = None
+    status: int = 200
+    expect: Expect = "json"
+    paths: tuple[str, ...] = ()
+    """Paths that must be in a JSON body, such as "hits.total"."""
+    facts: Mapping[str, object] = field(default_factory=dict)
+    """Values a known record must have, by path."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers that must be there with these values; "*" for any."""
+    holds: bytes = b""
+    """Text the body must hold, for bodies that are not JSON."""
 
 
 class Fetch(Protocol):
@@ -168,6 +188,8 @@ class Source(Protocol):
     """The shape of a source module."""
 
     card: Card
+    assumptions: tuple[Assumption, ...]
+    """What `--probe` checks."""
 
     def pages(self, fetch: Fetch, ask: Ask) -> AsyncIterator[Page]:
         """Ask the upstream; yield pages in an order that a bookmark can resume."""

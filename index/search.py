@@ -110,16 +110,17 @@ class Catalogue:
             query,
             at=at,
             sort=sort,
-            size=min(request.size, LARGEST_PAGE),
+            size=max(1, min(request.size, LARGEST_PAGE)),
             after=cursor.position if cursor else None,
             facets=request.facets,
             facet_size=request.facet_size,
         )
+        counts_only = request.size == 0
         return Answer(
             found.total,
-            self._hits(snapshot, query, found),
+            () if counts_only else self._hits(snapshot, query, found),
             {name: self._facet(snapshot, name, count) for name, count in found.facets.items()},
-            _close_cursor(found.next, at, sort, query),
+            None if counts_only else _close_cursor(found.next, at, sort, query),
             at,
         )
 

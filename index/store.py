@@ -303,7 +303,7 @@ class Store:
         if source is not None:
             query = query.where(t.runs.c.source == source)
         with self.reading() as connection:
-            return [dict(row._mapping) for row in connection.execute(query)]
+            return [_plain(row) for row in connection.execute(query)]
 
     def findings(self, run_id: int) -> list[dict[str, Any]]:
         """List what a run noticed: fields nobody took, values refused or repaired, most frequent first."""
@@ -313,7 +313,7 @@ class Store:
             .order_by(t.findings.c.count.desc(), t.findings.c.what)
         )
         with self.reading() as connection:
-            return [dict(row._mapping) for row in connection.execute(query)]
+            return [_plain(row) for row in connection.execute(query)]
 
     def quarantined(self, source: str | None = None) -> list[dict[str, Any]]:
         """List the documents set aside, with their reasons."""
@@ -321,7 +321,7 @@ class Store:
         if source is not None:
             query = query.where(t.quarantine.c.source == source)
         with self.reading() as connection:
-            return [dict(row._mapping) for row in connection.execute(query)]
+            return [_plain(row) for row in connection.execute(query)]
 
     def _kept(self, row: Row) -> Kept:
         return Kept(
@@ -375,6 +375,11 @@ def in_chunks(
     values = list(values)
     for start in range(0, len(values), CHUNK):
         yield from connection.execute(query.where(column.in_(values[start : start + CHUNK])))
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    """Turn a row into a mapping whose keys are plain strings; SQLAlchemy's are of a class of their own."""
+    return {str(name): value for name, value in row._mapping.items()}
 
 
 def _dictionaries(connection: sa.Connection) -> list[tuple[int, str, bytes]]:

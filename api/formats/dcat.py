@@ -16,6 +16,9 @@ ACCESS_RIGHT = Namespace("http://publications.europa.eu/resource/authority/acces
 ACCESS = {"open": "PUBLIC", "embargoed": "RESTRICTED", "restricted": "RESTRICTED", "closed": "NON_PUBLIC"}
 """The EU's authority table of access rights, which DCAT-AP asks for."""
 
+DCAT_VERSION = URIRef(f"{DCAT}version")
+"""New in DCAT 3; rdflib 7.6 knows the terms of DCAT 2 and warns of others."""
+
 DATE_TYPES = {4: XSD.gYear, 7: XSD.gYearMonth, 10: XSD.date}
 """A partial date gets the type that says how far it goes."""
 
@@ -48,7 +51,7 @@ def _statements(record: Record) -> Iterator[tuple[URIRef, RdfTerm | None]]:
     yield DCTERMS.issued, _date(record.dates.published)
     yield DCTERMS.modified, _date(record.dates.modified)
     yield DCTERMS.language, _text(record.language)
-    yield DCAT.version, _text(record.version)
+    yield DCAT_VERSION, _text(record.version)
     yield DCTERMS.license, _license(record)
     yield DCTERMS.accessRights, ACCESS_RIGHT[ACCESS[record.access]] if record.access in ACCESS else None
     for identifier in record.identifiers:

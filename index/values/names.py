@@ -37,10 +37,12 @@ def clean(raw: object, *, initials_last: bool = False) -> Cleaned[Name]:
         initials_last: the upstream writes "Family IN" without a comma.
     """
     text, reason = line(raw)
-    if text is None or text == EMAIL_REMOVED:
+    if text is None:
         return None, reason
-    text = _USER_ID.sub("", text).strip(" ,;")
-    if not any(character.isalnum() for character in text):
+    if text[-1] == ")":
+        text = _USER_ID.sub("", text)
+    text = text.replace(EMAIL_REMOVED, "").strip(" ,;<>")
+    if not (text[:1].isalnum() or any(character.isalnum() for character in text)):
         return None, "name: no letters"
     if is_organization(text):
         return Name(text), reason

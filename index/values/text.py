@@ -34,28 +34,37 @@ def _tag(names: str) -> re.Pattern[str]:
 
 _BLOCK_TAG, _INLINE_TAG = _tag(_BLOCK), _tag(_INLINE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2060\ufeff\ud800-\udfff]")
-_SPACES = re.compile(r"[^\S\n]+")
+_SPACES = re.compile(r"[^\S\n]{2,}|[^\S\n ]")  # a single plain space needs no change
 _LINES = re.compile(r" ?\n[ \n]*")
 _EMAIL = re.compile(
     r"(?:mailto:)?[\w.+%-]{1,64}(?:@|\s?\[at\]\s?|\s\(at\)\s)(?:[\w-]{1,63}\.){1,8}[a-zA-Z]{2,24}\b"
 )
 EMAIL_REMOVED = "(e-mail address removed)"
+REMOVED = "text: e-mail address removed"
 
 
 def clean(raw: object) -> Cleaned[str]:
     """Tidy plain text: NFC, no control characters, single spaces, paragraphs kept as line breaks."""
     if not isinstance(raw, str):
         return None, None if raw is None else "text: not text"
-    if not raw.isascii():
-        raw = unicodedata.normalize("NFC", _CONTROL.sub("", raw))
-    elif not raw.isprintable():
-        raw = _CONTROL.sub("", raw.replace("\r\n", "\n").replace("\r", "\n"))
-    tidy = _LINES.sub("\n", _SPACES.sub(" ", raw)).strip()
+    if raw.isprintable():  # nearly every name, title and keyword: the only space in it is the plain one
+        whole = raw if raw.isascii() else unicodedata.normalize("NFC", raw)
+        tidy = (_SPACES.sub(" ", whole) if "  " in whole else whole).strip()
+    else:
+        tidy = _tidy(raw)
     if "@" in tidy or "at]" in tidy or "at)" in tidy:
         without = _EMAIL.sub(EMAIL_REMOVED, tidy)
         if without != tidy:
-            return without, "text: e-mail address removed"
+            return (None if without == EMAIL_REMOVED else without), REMOVED
     return tidy or None, None
+
+
+def _tidy(raw: str) -> str:
+    if raw.isascii():
+        raw = _CONTROL.sub("", raw.replace("\r\n", "\n").replace("\r", "\n"))
+    else:
+        raw = unicodedata.normalize("NFC", _CONTROL.sub("", raw))
+    return _LINES.sub("\n", _SPACES.sub(" ", raw)).strip()
 
 
 def line(raw: object) -> Cleaned[str]:

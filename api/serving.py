@@ -1,0 +1,116 @@
+"""A serving node in this process: store, index, server, and a task that keeps the index up to date."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+
+from api.app import create_app
+from api.node import Node
+from api.status import Trouble
+from config.settings import Settings
+from index.engines.tantivy import EngineBusy, TantivyEngine
+from index.store import Store
+from index.sync import sync
+from index.tables import StoreTooNew
+
+log = structlog.get_logger()
+
+SYNC_EVERY = 0.5
+"""Seconds between looks at the store's revision; a record is searchable well within 5 s."""
+
+
+@dataclass(slots=True)
+class Served:
+    """A node that is serving."""
+
+    node: Node
+    store: Store
+    engine: TantivyEngine
+    address: str
+
+    async def caught_up(self) -> None:
+        """Wait until all that was harvested is searchable."""
+        goal = self.store.revision()
+        while self.engine.revision() < goal:  # noqa: ASYNC110  # another process may be the one that indexes
+            await asyncio.sleep(SYNC_EVERY / 2)
+
+
+@asynccontextmanager
+async def serving(settings: Settings, say: Callable[[str], None]) -> AsyncIterator[Served]:
+    """Serve a node while the block runs.
+
+    Raises:
+        Trouble: the port is taken, or the store was written by a newer Headwater.
+    """
+    try:
+        store = Store(settings.store_path)
+    except StoreTooNew as error:
+        raise Trouble(str(error)) from error
+    engine = TantivyEngine(settings.index_path)
+    node = Node(store, engine, settings.public_url, settings.search_threads, settings.search_queue)
+    runner = web.AppRunner(create_app(node), access_log=None, shutdown_timeout=2.0)
+    await runner.setup()
+    keeping = asyncio.create_task(_keep_up(store, engine))
+    try:
+        address = await _listen(runner, settings)
+        say(f"serving {address}  (data in {settings.data})")
+        yield Served(node, store, engine, address)
+    finally:
+        keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeping
+        await runner.cleanup()
+        await asyncio.to_thread(engine.close)
+        store.close()
+
+
+async def _listen(runner: web.AppRunner, settings: Settings) -> str:
+    try:
+        await web.TCPSite(runner, settings.host, settings.port).start()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            message = f"port {settings.port} is taken; choose another with --port, or 0 for a free one"
+            raise Trouble(message) from error
+        message = f"cannot serve on {settings.host}:{settings.port} ({error.strerror})"
+        raise Trouble(message) from error
+    host, port = runner.addresses[0][:2]
+    return f"http://{host}:{port}"
+
+
+async def _keep_up(store: Store, engine: TantivyEngine) -> None:
+    """Bring the index up to date for ever, unless another process holds its lock and does so."""
+    while True:
+        try:
+            if engine.revision() < store.revision():
+                await asyncio.to_thread(sync, store, engine)
+        except EngineBusy:
+            log.debug("another process keeps the index up to date")
+        await asyncio.sleep(SYNC_EVERY)
+
+
+def what_to_try(served: Served) -> str:
+    """Say what to open and try."""
+    counts = served.store.counts()
+    total = sum(entry.get("current", 0) for entry in counts.values())
+    replicas = [name for name, state in served.node.states().items() if state.origin == "replica"]
+    lines = [
+        "",
+        f"{total:,} records of {len(counts)} repositories are searchable.",
+        f"  open   {served.address}/",
+        f"  try    {served.address}/?q=light+sheet",
+        f"         {served.address}/sources",
+        f"         curl '{served.address}/api/v1/search?q=mitosis&facets=source,organism'",
+        "         headwater search zebrafish",
+    ]
+    if replicas:
+        lines.append(
+            f"  note   origin: replica - {', '.join(replicas)} were not read from the upstream itself"
+        )
+    return "\n".join([*lines, "Ctrl-C ends it; start again and it goes on."])

@@ -1,0 +1,153 @@
+"""What the commands `status`, `search` and `reindex` do with a node that may not be serving."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from multidict import MultiDict
+
+from api import terminal
+from api.node import Node, age
+from api.search import question, shape
+from config.settings import Settings
+from index.engines.tantivy import EngineBusy, TantivyEngine
+from index.query import BadQuery
+from index.store import Store
+from index.sync import rebuild, sync
+from index.tables import StoreTooNew
+
+
+class Trouble(Exception):  # the name says what is wrong
+    """Something a person can mend; the text says how."""
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Node]:
+    """Open a node's store and index, bringing the index up to date when nobody else does."""
+    if not settings.store_path.exists():
+        message = f"nothing was harvested into {settings.data} yet; start with `headwater quickstart`"
+        raise Trouble(message)
+    try:
+        store = Store(settings.store_path)
+    except StoreTooNew as error:
+        raise Trouble(str(error)) from error
+    with store:
+        engine = TantivyEngine(settings.index_path)
+        try:
+            if engine.revision() < store.revision():
+                sync(store, engine)
+        except EngineBusy:
+            terminal.warn("another process brings the index up to date; answers may be some seconds behind")
+        node = Node(store, engine)
+        try:
+            yield node
+        finally:
+            node.close()
+            engine.close()
+
+
+def gather(settings: Settings) -> dict[str, Any]:
+    """Gather what `headwater status` shows."""
+    with opened(settings) as node:
+        counts = node.store.counts()
+        size = sum(file.stat().st_size for file in settings.data.rglob("*") if file.is_file())
+        return {
+            "data": str(settings.data),
+            "bytes": size,
+            "revision": node.store.revision(),
+            "indexed": node.engine.revision(),
+            "sources": {
+                name: {
+                    "origin": state.origin,
+                    "scope": state.scope,
+                    "state": state.last_state,
+                    "error": state.last_error,
+                    "fresh_at": state.fresh_at,
+                    "announced": state.announced,
+                    "unfinished": state.bookmark is not None,
+                    **{
+                        key: counts.get(name, {}).get(key, 0)
+                        for key in ("current", "withdrawn", "quarantined")
+                    },
+                }
+                for name, state in node.states().items()
+            },
+            "warnings": node.warnings(),
+        }
+
+
+def show(found: dict[str, Any]) -> None:
+    """Print the status for people."""
+    for warning in found["warnings"]:
+        terminal.warn(warning)
+    rows = [
+        (
+            name,
+            entry["current"],
+            entry["announced"] if entry["announced"] is not None else "not told",
+            entry["withdrawn"],
+            entry["quarantined"],
+            age(entry["fresh_at"]),
+            (entry["state"] or "") + (", goes on at the next harvest" if entry["unfinished"] else ""),
+            "origin: replica" if entry["origin"] == "replica" else entry["origin"],
+        )
+        for name, entry in found["sources"].items()
+    ]
+    columns = (
+        "source",
+        "records",
+        "announced",
+        "withdrawn",
+        "quarantined",
+        "fresh",
+        "last harvest",
+        "origin",
+    )
+    terminal.table(columns, rows)
+    behind = found["revision"] - found["indexed"]
+    terminal.say(
+        f"\nrevision {found['revision']:,}, index {'up to date' if behind <= 0 else f'{behind:,} behind'}, "
+        f"{found['bytes'] / 1e6:,.1f} MB in {found['data']}"
+    )
+
+
+def search(settings: Settings, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Search as the API does."""
+    with opened(settings) as node:
+        try:
+            asked = question(MultiDict(pairs))
+            return shape(node, node.catalogue.search(asked))
+        except BadQuery as error:
+            raise Trouble(str(error)) from error
+
+
+def show_answer(answer: dict[str, Any]) -> None:
+    """Print a search answer for people."""
+    for warning in answer["warnings"]:
+        terminal.warn(warning)
+    terminal.say(f"{answer['total']:,} {'record' if answer['total'] == 1 else 'records'}")
+    terminal.hit_lines(answer["hits"])
+    for name, facet in answer["facets"].items():
+        values = ", ".join(f"{value['label']} {value['count']:,}" for value in facet["values"])
+        terminal.say(f"{name}: {values}; not stated {facet['missing']:,}, further {facet['other']:,}")
+
+
+def reindex(settings: Settings) -> None:
+    """Make the index again."""
+    if not settings.store_path.exists():
+        message = f"nothing was harvested into {settings.data} yet; start with `headwater quickstart`"
+        raise Trouble(message)
+    with Store(settings.store_path) as store, terminal.rows() as rows:
+        try:
+            engine = TantivyEngine(settings.index_path, writing=True)
+        except EngineBusy as error:
+            raise Trouble(f"{error}; stop it first") from error
+        rebuild(
+            store,
+            engine,
+            lambda done, goal: rows.update("index", "", done=done, total=goal, ended=done == goal),
+        )
+        terminal.say(f"indexed up to revision {engine.revision():,}")
+        engine.close()

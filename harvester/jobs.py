@@ -1,0 +1,195 @@
+"""What the commands of the harvester do: harvest, read again, probe and rehearse, for several sources."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+from config.settings import Settings
+from harvester import registry
+from harvester.errors import Changed
+from harvester.http import Http
+from harvester.probe import probe
+from harvester.rehearse import Stock, replicas
+from harvester.replicas.server import FAULTS, PROTOCOL_FAULTS, Fault, Replica
+from harvester.run import Kind, Order, Report, Watch, harvest, reread
+from harvester.source import Scope, Source
+from index import ledger
+from index.engines.tantivy import EngineBusy, TantivyEngine
+from index.store import Store
+from index.sync import sync
+
+SYNC_EVERY = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What shall be harvested."""
+
+    names: Sequence[str]
+    scope: str | None = None
+    full: bool = False
+    newest: int | None = None
+    replica: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+async def harvest_all(
+    settings: Settings, wanted: Wanted, watch: Watch, note: Callable[[str, str], None]
+) -> list[Report]:
+    """Harvest sources one after the other while the index is kept up to date; offline from replicas."""
+    with Store(settings.store_path) as store:
+        async with AsyncExitStack() as stack:
+            http = await stack.enter_async_context(
+                Http(user_agent=settings.user_agent, offline=settings.offline)
+            )
+            bases = await _bases(stack, settings, wanted)
+            await stack.enter_async_context(_indexing(store, settings, note))
+            reports = []
+            for name in wanted.names:
+                order = _order(store, settings, wanted, name, bases.get(name))
+                try:
+                    reports.append(await harvest(store, http, order, watch))
+                except ledger.Busy as busy:
+                    note(name, str(busy))
+            return reports
+
+
+def reread_all(settings: Settings, names: Sequence[str], watch: Watch) -> list[Report]:
+    """Read the stored documents of sources again."""
+    with Store(settings.store_path) as store:
+        held = store.source_states()
+        return [reread(store, registry.source(name), watch) for name in names if name in held]
+
+
+async def probe_all(settings: Settings, wanted: Wanted) -> list[tuple[str, dict[str, Any]]]:
+    """Ask upstreams, or offline their replicas, whether our assumptions still hold."""
+    found = []
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(Http(user_agent=settings.user_agent, offline=settings.offline))
+        bases = await _bases(stack, settings, wanted)
+        for name in wanted.names:
+            source = registry.source(name)
+            for finding in await probe(source, http, bases.get(name)):
+                shown = {
+                    "what": finding.what, "url": finding.url, "differences": list(finding.differences),
+                    "origin": "replica" if name in bases else "live",
+                }  # fmt: skip
+                found.append((name, shown))
+    return found
+
+
+def stock(folder: Path | None, generate: int | None, seed: int, limits: bool) -> Stock:
+    """Say what replicas shall hold."""
+    return Stock(folder, generate, seed, limits)
+
+
+@asynccontextmanager
+async def rehearsal(
+    names: Sequence[str], holding: Stock, first_port: int, faults: Sequence[str]
+) -> AsyncIterator[dict[str, Replica]]:
+    """Run replicas with faults switched on."""
+    async with replicas(names, holding, first_port) as running:
+        for replica in running.values():
+            replica.faults.extend(fault_of(text) for text in faults)
+        yield running
+
+
+def fault_of(text: str) -> Fault:
+    """Read a fault such as "503", "503@2" or "503@2x3".
+
+    Raises:
+        ValueError: a kind there is not.
+    """
+    kind, _, rest = text.partition("@")
+    at, _, times = rest.partition("x")
+    if kind not in FAULTS and kind not in PROTOCOL_FAULTS:
+        message = f"no fault named {kind!r}; there are {', '.join([*FAULTS, *sorted(PROTOCOL_FAULTS)])}"
+        raise ValueError(message)
+    return Fault(kind, at=int(at or 1), times=int(times or 1))
+
+
+async def _bases(stack: AsyncExitStack, settings: Settings, wanted: Wanted) -> dict[str, str]:
+    """Answer the replica each source is asked at, if any."""
+    if wanted.replica is not None:
+        return dict.fromkeys(wanted.names, wanted.replica.rstrip("/"))
+    if not settings.offline:
+        return {}
+    running = await stack.enter_async_context(replicas(wanted.names))
+    return {name: replica.base for name, replica in running.items()}
+
+
+def _order(store: Store, settings: Settings, wanted: Wanted, name: str, base: str | None) -> Order:
+    source = registry.source(name)
+    own = settings.source(name)
+    scope = _scope(source, wanted.scope or own.scope)
+    return Order(
+        source,
+        scope,
+        _kind(store, source, scope, wanted),
+        base,
+        wanted.newest,
+        {**own.options, **wanted.options},
+    )
+
+
+def _scope(source: Source, asked: str | None) -> Scope:
+    for scope in source.card.scopes:
+        if scope == asked:
+            return scope
+    if asked is not None and asked not in get_args(Scope):
+        raise Changed(f"no scope named {asked!r}; there are {', '.join(get_args(Scope))}")
+    return source.card.scopes[0]
+
+
+def _kind(store: Store, source: Source, scope: str, wanted: Wanted) -> Kind:
+    """Choose what changed when we know since when and the upstream can tell; everything else."""
+    if wanted.newest is not None:
+        return "sample"
+    state = store.source_states().get(source.card.name)
+    knows = state is not None and state.since is not None and state.scope == scope
+    tells = not source.card.incremental.startswith("no")
+    return "changes" if knows and tells and not wanted.full else "full"
+
+
+@asynccontextmanager
+async def _indexing(
+    store: Store, settings: Settings, note: Callable[[str, str], None]
+) -> AsyncIterator[None]:
+    """Keep the index up to date while a harvest runs, and bring it to the end afterwards."""
+    engine = TantivyEngine(settings.index_path)
+    busy = False
+
+    async def keep_up() -> None:
+        nonlocal busy
+        while True:
+            await asyncio.sleep(SYNC_EVERY)
+            try:
+                if engine.revision() < store.revision():
+                    await asyncio.to_thread(sync, store, engine)
+            except EngineBusy:
+                busy = True  # a serving process keeps it up to date
+                return
+
+    task = asyncio.create_task(keep_up())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        if busy:
+            note("index", "another process keeps the index up to date")
+        else:
+            await asyncio.to_thread(_finish, store, engine)
+
+
+def _finish(store: Store, engine: TantivyEngine) -> None:
+    try:
+        sync(store, engine)
+    except EngineBusy:
+        return  # the process that holds the lock does it
+    engine.close()

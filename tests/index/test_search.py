@@ -1,0 +1,316 @@
+"""Searching: hits, total and facets agree with a plain count, and pages neither repeat nor skip."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from index.engines import SnapshotGone
+from index.entry import FACETS, tokens_of
+from index.query import BadQuery
+from index.record import (
+    Creator,
+    Dates,
+    Files,
+    Funding,
+    Identifier,
+    License,
+    Publication,
+    Record,
+    Related,
+    Term,
+)
+from index.search import Catalogue, Request
+from index.store import Store
+from index.sync import sync
+from tests.index.filling import catalogue, fill
+
+WORDS = ["mouse", "zebrafish", "embryo", "light", "sheet", "soil", "water", "microscopy", "mitosis", "brain"]
+
+some = st.lists
+texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=8).map(" ".join)
+terms = st.sampled_from(
+    [
+        Term(label="Mus musculus", id="NCBITaxon:10090"),
+        Term(label="mouse", id="NCBITaxon:10090"),
+        Term(label="a chimera"),
+    ]
+)
+records = st.builds(
+    Record,
+    id=st.integers(0, 60).map(lambda n: f"demo:{n}"),
+    source=st.just("demo"),
+    kind=st.sampled_from(["Dataset", "Image", "Software"]),
+    title=texts,
+    description=st.none() | texts,
+    dates=st.builds(Dates, published=st.sampled_from([None, "2019", "2019-05", "2020-01-02", "2021-12-31"])),
+    license=st.none()
+    | st.builds(License, spdx=st.sampled_from(["CC-BY-4.0", "CC0-1.0", None]), name=st.just("x")),
+    keywords=some(st.sampled_from(["Alpha", "beta", "Gamma ray"]), max_size=3, unique=True).map(tuple),
+    organisms=some(terms, max_size=2).map(tuple),
+    creators=some(st.builds(Creator, name=st.sampled_from(["Doe, Jane", "Roe, Rik"])), max_size=2).map(tuple),
+    funding=some(
+        st.builds(Funding, funder=st.sampled_from(["Wellcome Trust", "wellcome trust", "NSF"])), max_size=2
+    ).map(tuple),
+    files=st.builds(
+        Files,
+        bytes=st.sampled_from([None, 10, 10_000, 10_001, 5_000_000_000]),
+        formats=some(st.sampled_from(["tif", "czi"]), max_size=2, unique=True).map(tuple),
+    ),
+)  # fmt: skip
+catalogues = st.lists(records, max_size=40, unique_by=lambda record: record.id)
+slow = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def a(id_: str, **fields) -> Record:
+    return Record(id=f"demo:{id_}", source="demo", **{"title": f"Title {id_}", **fields})
+
+
+@pytest.fixture
+def filled(store: Store, tmp_path: Path):
+    def make(*wanted: Record) -> Catalogue:
+        fill(store, wanted)
+        return catalogue(store, tmp_path)
+
+    return make
+
+
+def ids(found) -> list[str]:
+    return [hit.kept.id for hit in found.hits]
+
+
+def walk(searched: Catalogue, size: int, **wanted) -> list[str]:
+    pages, cursor, seen = 0, None, []
+    while True:
+        answer = searched.search(Request(size=size, cursor=cursor, **wanted))
+        seen += ids(answer)
+        cursor, pages = answer.next, pages + 1
+        assert pages < 200
+        if cursor is None:
+            return seen
+
+
+# ---- properties --------------------------------------------------------------------------------
+
+
+@slow
+@given(held=catalogues, word=st.sampled_from(["", *WORDS]))
+def test_facets_count_the_hits_exactly(held, word, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("facets")
+    with Store(folder / "s") as store:
+        fill(store, held)
+        searched = catalogue(store, folder)
+        answer = searched.search(Request(words=word, facets=FACETS, size=100, facet_size=100))
+        hits = [orjson.loads(hit.kept.json) for hit in answer.hits]
+        assert answer.total == len(hits)
+        for field in FACETS:
+            values = [_values(field, hit) for hit in hits]
+            counted = Counter(value for found in values for value in set(found))
+            facet = answer.facets[field]
+            assert {value.value: value.count for value in facet.values} == dict(counted)
+            assert facet.missing == sum(not found for found in values)
+            assert facet.other == 0
+        searched.engine.close()
+
+
+def _values(field, record):
+    if field == "year":
+        published = (record.get("dates") or {}).get("published")
+        return [published[:4]] if published else []
+    return tokens_of(record)[field]
+
+
+@slow
+@given(held=catalogues, field=st.sampled_from(FACETS))
+def test_a_facet_value_taken_as_filter_gives_as_many_hits_as_it_says(held, field, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("filters")
+    with Store(folder / "s") as store:
+        fill(store, held)
+        searched = catalogue(store, folder)
+        facet = searched.search(Request(facets=(field,), facet_size=100)).facets[field]
+        for value in facet.values:
+            assert searched.search(Request(filters={field: [value.value]})).total == value.count
+            assert (
+                searched.search(Request(filters={f"-{field}": [value.value]})).total
+                == len(held) - value.count
+            )
+        searched.engine.close()
+
+
+@slow
+@given(
+    held=catalogues,
+    size=st.integers(1, 7),
+    sort=st.sampled_from(["relevance", "newest", "oldest", "largest"]),
+)
+def test_pages_neither_repeat_nor_skip(held, size, sort, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pages")
+    with Store(folder / "s") as store:
+        fill(store, held)
+        searched = catalogue(store, folder)
+        for word in ("", "mouse OR light"):
+            seen = walk(searched, size, words=word, sort=sort)
+            assert len(seen) == len(set(seen)) == searched.search(Request(words=word)).total
+        searched.engine.close()
+
+
+# ---- what a search means -----------------------------------------------------------------------
+
+
+def test_soil_and_not_water_finds_soil_without_water(filled):
+    searched = filled(a("1", description="dry soil"), a("2", description="wet soil and water"), a("3"))
+    assert ids(searched.search(Request(words="soil AND NOT water"))) == ["demo:1"]
+    assert ids(searched.search(Request(words="soil -water"))) == ["demo:1"]
+
+
+def test_a_word_in_the_title_comes_before_one_in_the_text(filled):
+    searched = filled(
+        a("text", description="mitosis seen once among many other words of a long description"),
+        a("title", title="Mitosis"),
+    )
+    assert ids(searched.search(Request(words="mitosis"))) == ["demo:title", "demo:text"]
+
+
+def test_who_bears_an_identifier_comes_before_who_points_at_it(filled):
+    searched = filled(
+        a("pointer", related=(Related(relation="IsDerivedFrom", id="10.6019/empiar-10310", scheme="doi"),),
+          title="10.6019/EMPIAR-10310 EMPIAR-10310 again"),
+        a("bearer", doi="10.6019/empiar-10310",
+          identifiers=(Identifier(scheme="empiar", value="EMPIAR-10310"),)),
+        a("other"),
+    )  # fmt: skip
+    for typed in ("10.6019/EMPIAR-10310", "https://doi.org/10.6019/empiar-10310"):
+        assert ids(searched.search(Request(words=typed))) == ["demo:bearer", "demo:pointer"]
+    assert ids(searched.search(Request(words="EMPIAR-10310")))[0] == "demo:bearer"
+
+
+def test_a_paper_finds_its_data(filled):
+    searched = filled(
+        a("1", publications=(Publication(doi="10.1091/mbc.e13-04-0221", pmcid="PMC4142622"),)), a("2")
+    )
+    assert ids(searched.search(Request(words="10.1091/mbc.E13-04-0221"))) == ["demo:1"]
+    assert ids(searched.search(Request(words="PMC4142622"))) == ["demo:1"]
+
+
+def test_an_organism_is_found_by_all_its_names(filled):
+    searched = filled(a("1", organisms=(Term(label="Mus musculus", id="NCBITaxon:10090"),)))
+    assert searched.search(Request(words="mouse")).total == 1
+    assert searched.search(Request(filters={"organism": ["house mouse"]})).total == 1
+
+
+def test_words_are_found_by_stem_phrase_and_beginning(filled):
+    searched = filled(
+        a("1", description="Light-sheet microscopy of cells"), a("2", description="a sheet of light")
+    )
+    assert ids(searched.search(Request(words='"light sheet"'))) == ["demo:1"]
+    assert ids(searched.search(Request(words="light-sheet"))) == ["demo:1"]
+    assert ids(searched.search(Request(words="cell"))) == ["demo:1"]
+    assert ids(searched.search(Request(words="microscopy*"))) == ["demo:1"]
+    assert ids(searched.search(Request(words="micros*"))) == ["demo:1"]
+
+
+def test_numbers_are_filtered_with_both_ends_included(filled):
+    searched = filled(
+        a("1", dates=Dates(published="2019"), files=Files(bytes=10**9)),
+        a("2", dates=Dates(published="2022-12-31"), files=Files(bytes=2 * 10**9)),
+        a("3"),
+    )
+    assert searched.search(Request(filters={"year": ["2019..2022"]})).total == 2
+    assert searched.search(Request(filters={"year": ["2020.."]})).total == 1
+    assert searched.search(Request(filters={"bytes": ["1GB..1GB"]})).total == 1
+    assert searched.search(Request(filters={"year": ["2019", "2022"]})).total == 2
+    assert searched.search(Request(filters={"has": ["bytes"]})).total == 2
+
+
+def test_orders_put_what_is_unknown_last(filled):
+    searched = filled(
+        a("old", dates=Dates(published="2001"), files=Files(bytes=5)),
+        a("new", dates=Dates(published="2021-03"), files=Files(bytes=7)),
+        a("none"),
+    )
+    assert ids(searched.search(Request(sort="newest"))) == ["demo:new", "demo:old", "demo:none"]
+    assert ids(searched.search(Request(sort="oldest"))) == ["demo:old", "demo:new", "demo:none"]
+    assert ids(searched.search(Request(sort="largest"))) == ["demo:new", "demo:old", "demo:none"]
+
+
+def test_snippets_are_escaped_and_marked(filled):
+    searched = filled(a("1", title="<b>Mitosis</b>", description="about mitosis & <script>"))
+    (hit,) = searched.search(Request(words="mitosis")).hits
+    assert hit.title == "&lt;b&gt;<mark>Mitosis</mark>&lt;&#x2F;b&gt;" or "<mark>Mitosis</mark>" in (
+        hit.title or ""
+    )
+    assert "<script>" not in (hit.snippet or "")
+    assert "<mark>mitosis</mark>" in (hit.snippet or "")
+
+
+def test_facet_values_are_shown_as_records_write_them(filled):
+    searched = filled(
+        a("1", funding=(Funding(funder="Wellcome Trust"),)),
+        a("2", funding=(Funding(funder="wellcome trust"),)),
+    )
+    (value,) = searched.search(Request(facets=("funder",))).facets["funder"].values
+    assert (value.value, value.count) == ("wellcome trust", 2)
+    assert value.label in {"Wellcome Trust", "wellcome trust"}
+
+
+# ---- cursors -----------------------------------------------------------------------------------
+
+
+def test_a_walk_sees_the_state_it_began_with(store, tmp_path):
+    fill(store, [a(str(n), dates=Dates(published=f"20{n:02}")) for n in range(10, 30)])
+    searched = catalogue(store, tmp_path)
+    first = searched.search(Request(sort="newest", size=7))
+    fill(store, [a("29", title="changed"), a("12", title="changed"), a("99", dates=Dates(published="2015"))])
+    sync(store, searched.engine)
+    rest, cursor = [], first.next
+    while cursor:
+        page = searched.search(Request(sort="newest", size=7, cursor=cursor))
+        assert page.total == first.total == 20
+        rest += ids(page)
+        cursor = page.next
+    assert sorted(ids(first) + rest) == [f"demo:{n}" for n in range(10, 30)]
+    assert searched.search(Request()).total == 21
+
+
+def test_a_field_cursor_outlives_a_restart(store, tmp_path):
+    fill(store, [a(str(n), dates=Dates(published=f"20{n:02}")) for n in range(10, 30)])
+    searched = catalogue(store, tmp_path)
+    first = searched.search(Request(sort="newest", size=15))
+    searched.engine.close()
+    again = catalogue(store, tmp_path)
+    rest = again.search(Request(sort="newest", size=15, cursor=first.next))
+    assert len(set(ids(first)) | set(ids(rest))) == 20
+
+
+def test_a_relevance_cursor_is_refused_rather_than_answered_wrongly(store, tmp_path):
+    fill(store, [a(str(n), title="mouse " * (n + 1)) for n in range(10)])
+    searched = catalogue(store, tmp_path)
+    first = searched.search(Request(words="mouse", size=5))
+    fill(store, [a("new", title="mouse")])
+    sync(store, searched.engine)
+    assert len(ids(searched.search(Request(words="mouse", size=5, cursor=first.next)))) == 5  # still held
+    searched.engine.close()
+    elsewhere = catalogue(store, tmp_path)
+    with pytest.raises(SnapshotGone):
+        elsewhere.search(Request(words="mouse", size=5, cursor=first.next))
+
+
+def test_a_cursor_of_another_search_is_refused(filled):
+    searched = filled(*(a(str(n)) for n in range(5)))
+    cursor = searched.search(Request(sort="newest", size=2)).next
+    with pytest.raises(BadQuery, match="another search"):
+        searched.search(Request(words="title", sort="newest", size=2, cursor=cursor))
+    with pytest.raises(BadQuery, match="no cursor of ours"):
+        searched.search(Request(sort="newest", cursor="garbage!"))
+
+
+def test_suggestions_come_from_titles_keywords_and_names(filled):
+    searched = filled(
+        a("1", title="Microtubules"), a("2", keywords=("microscopy",)), a("3", description="microbes")
+    )
+    assert {word for word, _ in searched.suggest("micro")} == {"microtubules", "microscopy"}

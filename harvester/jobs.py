@@ -11,7 +11,6 @@ from typing import Any, get_args
 
 from config.settings import Settings
 from harvester import registry
-from harvester.errors import Changed
 from harvester.http import Http
 from harvester.probe import probe
 from harvester.rehearse import Stock, replicas
@@ -71,7 +70,7 @@ async def probe_all(settings: Settings, wanted: Wanted) -> list[tuple[str, dict[
     found = []
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(Http(user_agent=settings.user_agent, offline=settings.offline))
-        bases = await _bases(stack, settings, wanted)
+        bases = await _bases(stack, settings, wanted, Stock(limits=True))
         for name in wanted.names:
             source = registry.source(name)
             for finding in await probe(source, http, bases.get(name)):
@@ -81,6 +80,17 @@ async def probe_all(settings: Settings, wanted: Wanted) -> list[tuple[str, dict[
                 }  # fmt: skip
                 found.append((name, shown))
     return found
+
+
+def check_scope(scope: str | None) -> None:
+    """Refuse a scope there is not.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    if scope is not None and scope not in get_args(Scope):
+        message = f"no scope named {scope!r}; there are {', '.join(get_args(Scope))}"
+        raise ValueError(message)
 
 
 def stock(folder: Path | None, generate: int | None, seed: int, limits: bool) -> Stock:
@@ -113,13 +123,15 @@ def fault_of(text: str) -> Fault:
     return Fault(kind, at=int(at or 1), times=int(times or 1))
 
 
-async def _bases(stack: AsyncExitStack, settings: Settings, wanted: Wanted) -> dict[str, str]:
+async def _bases(
+    stack: AsyncExitStack, settings: Settings, wanted: Wanted, holding: Stock | None = None
+) -> dict[str, str]:
     """Answer the replica each source is asked at, if any."""
     if wanted.replica is not None:
         return dict.fromkeys(wanted.names, wanted.replica.rstrip("/"))
     if not settings.offline:
         return {}
-    running = await stack.enter_async_context(replicas(wanted.names))
+    running = await stack.enter_async_context(replicas(wanted.names, holding))
     return {name: replica.base for name, replica in running.items()}
 
 
@@ -141,9 +153,7 @@ def _scope(source: Source, asked: str | None) -> Scope:
     for scope in source.card.scopes:
         if scope == asked:
             return scope
-    if asked is not None and asked not in get_args(Scope):
-        raise Changed(f"no scope named {asked!r}; there are {', '.join(get_args(Scope))}")
-    return source.card.scopes[0]
+    return source.card.scopes[0]  # a source that is imaging altogether has one scope only
 
 
 def _kind(store: Store, source: Source, scope: str, wanted: Wanted) -> Kind:

@@ -58,8 +58,9 @@ def differences(assumed: Assumption, answer: Answer) -> Iterator[str]:
         yield f"status {answer.status}, assumed {assumed.status}"
     sent = {name.lower(): value for name, value in answer.headers.items()}
     for name, value in assumed.headers.items():
-        if name not in sent or value not in {"*", sent[name]}:
-            yield f"header {name} is {sent.get(name)!r}, assumed {value!r}"
+        found = sent.get(name.lower())
+        if found is None or value not in {"*", found}:
+            yield f"header {name} is {found!r}, assumed {value!r}"
     if assumed.holds not in answer.body:
         yield f"the body does not hold {assumed.holds.decode()!r}"
     if assumed.paths or assumed.facts:

@@ -51,10 +51,11 @@ class Plan:
     options: Mapping[str, str]
 
     @classmethod
-    def of(cls, source: Source) -> Plan:
+    def of(cls, source: Source, replica: str | None) -> Plan:
+        """Spare the upstream; a replica holds little and is taken whole."""
         name = source.card.name
-        if name in WHOLE:
-            return cls("full", None, LIGHT.get(name, {}))
+        if name in WHOLE or replica is not None:
+            return cls("full", None, {} if replica else LIGHT.get(name, {}))
         return cls("sample", NEWEST, {})
 
 
@@ -97,7 +98,7 @@ async def _one(store: Store, http: Http, source: Source, tell: Tell, watch: Watc
 async def _try(
     store: Store, http: Http, source: Source, replica: str | None, tell: Tell, watch: Watch
 ) -> Report | None:
-    plan = Plan.of(source)
+    plan = Plan.of(source, replica)
     order = Order(source, source.card.scopes[0], plan.kind, replica, plan.newest, plan.options)
     try:
         return await harvest(store, http, order, watch)

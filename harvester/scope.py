@@ -21,75 +21,33 @@ FORMATS = frozenset(f"{_BY_MAKERS} {_BY_COMMUNITIES}".split())
 """Formats of microscopes, scanners and image volumes that hardly anybody else uses."""
 
 TERMS = (
-    "microscop",
-    "cryo-em",
-    "cryoem",
-    "cryo-et",
-    "cryo-electron",
-    "electron tomogra",
-    "light sheet",
-    "light-sheet",
-    "lightsheet",
-    "confocal",
-    "two-photon",
-    "multiphoton",
-    "super-resolution",
-    "histolog",
-    "histopatholog",
-    "whole slide",
-    "whole-slide",
-    "bioimag",
-    "bio-imag",
-    "ome-zarr",
-    "ome-tiff",
-    "fluorescence imag",
-    "live imaging",
-    "live-cell imaging",
-    "calcium imaging",
-    "time-lapse",
-    "time lapse",
-    "micro-ct",
-    "microct",
-    "µct",
-    "computed tomogra",
-    "ct scan",
-    "x-ray tomogra",
-    "magnetic resonance imag",
-    "neuroimag",
-    "fmri",
-    "mri ",
-    "mri,",
-    "positron emission tomogra",
-    "ultrasound imag",
-    "cell segmentation",
-    "nuclei segmentation",
-    "nucleus segmentation",
-    "image segmentation",
-    "cell painting",
-    "high-content screen",
-    "high content screen",
-    "image-based",
-    "immunofluorescence",
-    "immunohistochem",
-    "optical coherence tomogra",
-    "volume em",
-    "fib-sem",
-    "sbf-sem",
-    "serial block",
-    "connectom",
-    "hyperspectral imag",
-    "mass spectrometry imag",
-    "photoacoustic",
-    "expansion microscop",
-    "cellpose",
-    "stardist",
-    "napari",
-    "imagej",
-    "ilastik",
+    *("microscop", "micrograph", "confocal", "light sheet", "light-sheet", "lightsheet", "two-photon"),
+    *("multiphoton", "super-resolution", "fluorescence imag", "expansion microscop", "photoacoustic"),
+    *("cryo-em", "cryoem", "cryo-et", "cryo-electron", "electron tomogra", "volume em", "fib-sem", "sbf-sem"),
+    *("serial block", "sstem", "connectom"),
+    *("histolog", "histopatholog", "whole slide", "whole-slide", "immunofluorescence", "immunohistochem"),
+    *("bioimag", "bio-imag", "ome-zarr", "ome-tiff", "live imaging", "live-cell imaging", "calcium imaging"),
+    *(
+        "time-lapse",
+        "time lapse",
+        "cell painting",
+        "high-content screen",
+        "high content screen",
+        "image-based",
+    ),
+    *("micro-ct", "microct", "µct", "computed tomogra", "ct scan", "x-ray tomogra", "radiograph"),
+    *("magnetic resonance imag", "neuroimag", "fmri", "positron emission tomogra", "ultrasound imag"),
+    *("optical coherence tomogra", "fundus", "endoscop", "hyperspectral imag", "mass spectrometry imag"),
+    *("cell segmentation", "nuclei segmentation", "nucleus segmentation", "image segmentation"),
+    *("cellpose", "stardist", "napari", "imagej", "ilastik"),
 )
 """Beginnings of words that mean imaging, in title, keywords, subjects and description."""
 
-_WORDS = re.compile(rf"\b(?:{'|'.join(map(re.escape, TERMS))})", re.IGNORECASE)
+WORDS = ("mri", "image", "images", "imaging")
+"""Whole words that mean it in a title or keyword; in a description they stand for too much else."""
+
+_BEGINS = re.compile(rf"\b(?:{'|'.join(map(re.escape, TERMS))})", re.IGNORECASE)
+_NAMES = re.compile(rf"{_BEGINS.pattern}|\b(?:{'|'.join(WORDS)})\b", re.IGNORECASE)
 
 
 def why(record: Record) -> tuple[str, ...]:
@@ -97,16 +55,14 @@ def why(record: Record) -> tuple[str, ...]:
     reasons = [f"file format {name}" for name in record.files.formats if name in FORMATS]
     reasons += [f"imaging method {method.label}" for method in record.imaging_methods]
     labels = [*record.keywords, *(subject.label for subject in record.subjects)]
-    for place, texts in (
-        ("title", [record.title]),
-        ("keyword", labels),
-        ("description", [record.description]),
+    for place, texts, telling in (
+        ("title", [record.title], _NAMES),
+        ("keyword", labels, _NAMES),
+        ("description", [record.description], _BEGINS),
     ):
-        for said in texts:
-            match = _WORDS.search(said) if said else None
-            if match is not None:
-                reasons.append(f"{place} says {match[0].lower().strip(' ,')}")
-                break
+        said = next((found[0] for text in texts if text and (found := telling.search(text))), None)
+        if said is not None:
+            reasons.append(f"{place} says {said.lower()}")
     return tuple(dict.fromkeys(reasons))[:6]
 
 
@@ -120,4 +76,4 @@ def place(record: Record, scope: str, stays: set[str]) -> Record | None:
     return record.model_copy(update={"taken_for": reasons}) if reasons else None
 
 
-__all__ = ["FORMATS", "TERMS", "Reading", "place", "why"]
+__all__ = ["FORMATS", "TERMS", "WORDS", "Reading", "place", "why"]

@@ -9,7 +9,7 @@ Nothing here speaks to a live upstream; HEADWATER_OFFLINE is set for every test.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -54,10 +54,10 @@ class Bench:
         scope: Scope = "everything",
         newest: int | None = None,
         watch: Watch = lambda _: None,
-        **options: str,
+        options: Mapping[str, str] | None = None,
     ) -> Report:
         source = registry.source(self.replica.protocol.NAME)
-        order = Order(source, scope, kind, self.replica.base, newest, options)
+        order = Order(source, scope, kind, self.replica.base, newest, options or {})
         return await harvest(self.store, self.http, order, watch)
 
     def content(self) -> dict[str, bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
@@ -29,6 +30,8 @@ from index.record import (
 )
 from index.store import Store
 from tests.index.filling import catalogue, fill
+
+Client: TypeAlias = TestClient[Request, Application]
 
 FULL = Record(
     id="demo:one",
@@ -71,12 +74,8 @@ GONE = Record(
 )
 
 
-def raw_with_an_email() -> bytes:
-    return b'{"author": "Jane", "email": "jane.doe@lab.example.org"}'
-
-
 @asynccontextmanager
-async def served(folder: Path) -> AsyncIterator[TestClient[Request, Application]]:
+async def served(folder: Path) -> AsyncIterator[Client]:
     with Store(folder / "store.sqlite") as store:
         fill(
             store,

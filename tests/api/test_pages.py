@@ -6,8 +6,10 @@ import re
 
 import orjson
 
+from tests.api.serving import Client
 
-async def page(client, path: str, status: int = 200) -> str:
+
+async def page(client: Client, path: str, status: int = 200) -> str:
     answer = await client.get(path, headers={"Accept": "text/html"})
     assert answer.status == status
     assert (
@@ -17,7 +19,7 @@ async def page(client, path: str, status: int = 200) -> str:
     return await answer.text()
 
 
-async def test_the_search_page_shows_hits_facets_and_origin(client):
+async def test_the_search_page_shows_hits_facets_and_origin(client: Client) -> None:
     html = await page(client, "/?q=light+sheet")
     assert "<mark>" in html
     assert "Danio rerio" in html
@@ -25,23 +27,23 @@ async def test_the_search_page_shows_hits_facets_and_origin(client):
     assert 'href="https://demo.example/one"' in html
 
 
-async def test_strangers_text_is_escaped(client):
+async def test_strangers_text_is_escaped(client: Client) -> None:
     html = await page(client, "/?q=%3Cscript%3Ealert(1)%3C/script%3E")
     assert "<script>alert" not in html
     assert "&lt;zebrafish&gt;" in await page(client, "/records/demo:one")
 
 
-async def test_a_chosen_facet_can_be_removed(client):
+async def test_a_chosen_facet_can_be_removed(client: Client) -> None:
     html = await page(client, "/?q=light&organism=NCBITaxon:7955")
     assert 'title="Remove this filter"' in html
     assert re.search(r'href="/\?q=light"', html)
 
 
-async def test_a_bad_question_is_answered_with_advice(client):
+async def test_a_bad_question_is_answered_with_advice(client: Client) -> None:
     assert "is no year" in await page(client, "/?year=soon", 400)
 
 
-async def test_the_record_page_describes_itself_to_machines(client):
+async def test_the_record_page_describes_itself_to_machines(client: Client) -> None:
     html = await page(client, "/records/demo:one")
     found = re.search(r'<script type="application/ld\+json">(.*?)</script>', html, re.DOTALL)
     assert found is not None
@@ -49,19 +51,19 @@ async def test_the_record_page_describes_itself_to_machines(client):
     assert "Open at demo" in html
 
 
-async def test_the_sources_page_shows_counts_and_origin(client):
+async def test_the_sources_page_shows_counts_and_origin(client: Client) -> None:
     html = await page(client, "/sources")
     assert "origin: replica" in html
     assert "demo" in html
 
 
-async def test_every_page_works_without_scripts(client):
+async def test_every_page_works_without_scripts(client: Client) -> None:
     for path in ("/", "/?q=light", "/sources", "/docs", "/records/demo:one"):
         html = await page(client, path)
         assert not re.search(r"<script(?! type=\"application/ld\+json\")", html)
 
 
-async def test_the_stylesheet_is_served_and_nothing_else_of_the_folder(client):
+async def test_the_stylesheet_is_served_and_nothing_else_of_the_folder(client: Client) -> None:
     assert (await client.get("/web/style.css")).content_type == "text/css"
     assert (await client.get("/web/base.html")).status == 404
     assert (await client.get("/web/nothing.css")).status == 404

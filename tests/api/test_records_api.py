@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from rdflib import Graph
+from rdflib import Graph, Literal
 
 from api.records import negotiate
+from tests.api.serving import Client
 
 
-async def test_a_record_is_answered_whole(client):
+async def test_a_record_is_answered_whole(client: Client) -> None:
     answer = await client.get("/api/v1/records/demo:one")
     body = await answer.json()
     assert body["id"] == "demo:one"
@@ -16,19 +19,19 @@ async def test_a_record_is_answered_whole(client):
     assert body["origin"] == "replica"
 
 
-async def test_an_unknown_record_is_a_problem_with_advice(client):
+async def test_an_unknown_record_is_a_problem_with_advice(client: Client) -> None:
     answer = await client.get("/api/v1/records/demo:nobody")
     assert answer.status == 404
     assert answer.content_type == "application/problem+json"
     assert "search" in (await answer.json())["detail"]
 
 
-async def test_a_withdrawn_record_is_gone_and_keeps_its_last_copy(client):
+async def test_a_withdrawn_record_is_gone_and_keeps_its_last_copy(client: Client) -> None:
     answer = await client.get("/api/v1/records/demo:gone")
     assert answer.status in {404, 410}
 
 
-async def test_what_the_upstream_sent_is_answered(client):
+async def test_what_the_upstream_sent_is_answered(client: Client) -> None:
     answer = await client.get("/api/v1/records/demo:one/raw")
     assert (await answer.json())["id"] == "demo:one"
 
@@ -46,25 +49,25 @@ async def test_what_the_upstream_sent_is_answered(client):
         ("application/*", "application/json"),
     ],
 )
-async def test_the_form_is_negotiated(client, accept, kind):
+async def test_the_form_is_negotiated(client: Client, accept: Any, kind: Any) -> None:
     answer = await client.get("/records/demo:one", headers={"Accept": accept})
     assert answer.status == 200
     assert answer.content_type == kind
     assert "Accept" in answer.headers["Vary"]
 
 
-async def test_a_form_not_offered_is_refused(client):
+async def test_a_form_not_offered_is_refused(client: Client) -> None:
     answer = await client.get("/records/demo:one", headers={"Accept": "image/png"})
     assert answer.status == 406
     assert (await client.get("/records/demo:one?format=docx")).status == 406
 
 
-def test_weights_decide():
+def test_weights_decide() -> None:
     assert negotiate("text/html;q=0.2, text/turtle", None) == "text/turtle"
     assert negotiate("text/turtle;q=0, text/html", None) == "text/html"
 
 
-async def test_turtle_is_dcat_that_parses(client):
+async def test_turtle_is_dcat_that_parses(client: Client) -> None:
     answer = await client.get("/records/demo:one?format=turtle")
     graph = Graph().parse(data=await answer.text(), format="turtle")
     rows = graph.query(
@@ -75,10 +78,11 @@ async def test_turtle_is_dcat_that_parses(client):
     ((title, page, issued),) = [tuple(row) for row in rows]  # type: ignore[arg-type]
     assert str(title) == "Light sheet microscopy of <zebrafish> embryos"
     assert str(page) == "https://demo.example/one"
+    assert isinstance(issued, Literal)
     assert str(issued.datatype).endswith("gYearMonth")  # partial dates stay partial
 
 
-async def test_rdf_xml_says_the_same_as_turtle(client):
+async def test_rdf_xml_says_the_same_as_turtle(client: Client) -> None:
     turtle = Graph().parse(
         data=await (await client.get("/records/demo:one?format=turtle")).text(), format="turtle"
     )
@@ -86,7 +90,7 @@ async def test_rdf_xml_says_the_same_as_turtle(client):
     assert len(turtle) == len(xml) > 20
 
 
-async def test_json_ld_is_a_schema_org_dataset(client):
+async def test_json_ld_is_a_schema_org_dataset(client: Client) -> None:
     body = await (await client.get("/records/demo:one?format=jsonld")).json(content_type=None)
     assert body["@type"] == "Dataset"
     assert body["@id"] == "https://doi.org/10.1234/one"
@@ -97,11 +101,11 @@ async def test_json_ld_is_a_schema_org_dataset(client):
     assert None not in body.values()
 
 
-async def test_a_record_of_which_little_is_known_can_be_written_in_every_form(client):
+async def test_a_record_of_which_little_is_known_can_be_written_in_every_form(client: Client) -> None:
     for form in ("html", "json", "jsonld", "turtle", "rdf"):
         assert (await client.get(f"/records/demo:bare?format={form}")).status == 200
 
 
-async def test_a_doi_or_accession_leads_to_its_record(client):
+async def test_a_doi_or_accession_leads_to_its_record(client: Client) -> None:
     answer = await client.get("/records/EMPIAR-10001", allow_redirects=False)
     assert answer.status in {303, 404}

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from index.entry import FACETS
+from tests.api.serving import Client
 
 
-async def ask(client, query: str, status: int = 200):
+async def ask(client: Client, query: str, status: int = 200) -> Any:
     answer = await client.get(f"/api/v1/search?{query}")
     assert answer.status == status, await answer.text()
     return await answer.json()
 
 
-async def test_an_answer_has_all_its_parts(client):
+async def test_an_answer_has_all_its_parts(client: Client) -> None:
     answer = await ask(client, "q=zebrafish&facets=source,organism")
     assert set(answer) == {"total", "hits", "facets", "next", "took_ms", "snapshot", "sources", "warnings"}
     assert set(answer["facets"]) == {"source", "organism"}
@@ -26,7 +28,7 @@ async def test_an_answer_has_all_its_parts(client):
     assert any("origin: replica" in warning for warning in answer["warnings"])
 
 
-async def test_a_hit_is_the_record_and_says_why_it_was_found(client):
+async def test_a_hit_is_the_record_and_says_why_it_was_found(client: Client) -> None:
     hit = (await ask(client, "q=EMPIAR-10001&size=1"))["hits"][0]
     assert hit["links"]["landing"] == "https://demo.example/one"
     assert hit["creators"][0]["orcid"] == "0000-0002-1825-0097"
@@ -37,14 +39,14 @@ async def test_a_hit_is_the_record_and_says_why_it_was_found(client):
     assert "<mark>Embryos</mark>" in word["snippets"]["description"]
 
 
-async def test_all_facets_can_be_asked_at_once(client):
+async def test_all_facets_can_be_asked_at_once(client: Client) -> None:
     answer = await ask(client, "facets=all&size=0")
     assert tuple(answer["facets"]) == FACETS
     assert answer["hits"] == []
     assert answer["total"] == 7
 
 
-async def test_pages_follow_next_to_the_end(client):
+async def test_pages_follow_next_to_the_end(client: Client) -> None:
     seen, cursor = [], ""
     for _ in range(10):
         answer = await ask(client, f"size=2&sort=newest{cursor}")
@@ -55,11 +57,11 @@ async def test_pages_follow_next_to_the_end(client):
     assert len(seen) == len(set(seen)) == 7
 
 
-async def test_a_withdrawn_record_is_not_found(client):
+async def test_a_withdrawn_record_is_not_found(client: Client) -> None:
     assert (await ask(client, "q=once"))["total"] == 0
 
 
-async def test_filters_combine(client):
+async def test_filters_combine(client: Client) -> None:
     assert (await ask(client, "organism=zebrafish&license=cc+by+4.0&year=2020..2022&has=doi&bytes=1MB.."))[
         "total"
     ] == 6
@@ -73,31 +75,31 @@ async def test_filters_combine(client):
         "cursor=garbage", "facet_size=0", "has=wings",
     ],
 )  # fmt: skip
-async def test_what_makes_no_sense_is_refused_with_advice(client, query):
+async def test_what_makes_no_sense_is_refused_with_advice(client: Client, query: Any) -> None:
     problem = await ask(client, query, 400)
     assert problem["status"] == 400
     assert len(problem["detail"]) > 20
     assert problem["instance"].startswith("/api/v1/search")
 
 
-async def test_suggestions(client):
+async def test_suggestions(client: Client) -> None:
     answer = await client.get("/api/v1/suggest?q=zeb")
     assert "zebrafish" in [word["text"] for word in (await answer.json())["suggestions"]]
 
 
-async def test_too_many_waiting_searches_are_sent_away(client):
+async def test_too_many_waiting_searches_are_sent_away(client: Client) -> None:
     from api.node import NODE
 
-    client.server.app[NODE].queue = 0
+    client.app[NODE].queue = 0
     answer = await client.get("/api/v1/search")
     assert answer.status == 503
     assert answer.headers["Retry-After"] == "1"
 
 
-async def test_a_slow_search_does_not_hold_up_others(client):
+async def test_a_slow_search_does_not_hold_up_others(client: Client) -> None:
     from api.node import NODE
 
-    node = client.server.app[NODE]
+    node = client.app[NODE]
     slow = asyncio.ensure_future(node.off_loop(_sleep))
     answer = await client.get("/healthz")
     assert answer.status == 200

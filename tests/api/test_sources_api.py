@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 
-async def test_sources_are_listed_with_counts_and_freshness(client):
+from tests.api.serving import Client
+
+
+async def test_sources_are_listed_with_counts_and_freshness(client: Client) -> None:
     (source,) = (await (await client.get("/api/v1/sources")).json())["sources"]
     assert (source["name"], source["records"], source["withdrawn"], source["origin"]) == (
         "demo",
@@ -15,7 +19,7 @@ async def test_sources_are_listed_with_counts_and_freshness(client):
     assert source["fresh_at"]
 
 
-async def test_one_source_has_its_runs(client):
+async def test_one_source_has_its_runs(client: Client) -> None:
     body = await (await client.get("/api/v1/sources/demo")).json()
     assert len(body["runs"]) == 2
     assert "worker" not in body["runs"][0]
@@ -23,30 +27,34 @@ async def test_one_source_has_its_runs(client):
     assert runs["runs"][0]["findings"] == []
 
 
-async def test_an_unknown_source_is_a_problem(client):
+async def test_an_unknown_source_is_a_problem(client: Client) -> None:
     assert (await client.get("/api/v1/sources/nobody")).status == 404
     assert (await client.get("/api/v1/sources/nobody/runs")).status == 404
 
 
-async def test_health_and_readiness(client):
+async def test_health_and_readiness(client: Client) -> None:
     assert (await client.get("/healthz")).status == 200
     ready = await (await client.get("/readyz")).json()
     assert ready["ready"] is True
     assert ready["behind"] == 0
 
 
-async def test_readiness_says_when_the_index_is_far_behind(client, monkeypatch):
+async def test_readiness_says_when_the_index_is_far_behind(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("api.health.BEHIND_ALLOWED", -1)
     assert (await client.get("/readyz")).status == 503
 
 
-async def test_a_method_not_offered_is_a_problem(client):
+async def test_a_method_not_offered_is_a_problem(client: Client) -> None:
     answer = await client.post("/api/v1/search")
     assert answer.status == 405
     assert "GET" in (await answer.json())["detail"]
 
 
-async def test_a_fault_of_ours_is_told_in_one_sentence(client, monkeypatch):
+async def test_a_fault_of_ours_is_told_in_one_sentence(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("api.sources.overview", lambda _node: 1 / 0)
     answer = await client.get("/api/v1/sources")
     assert answer.status == 500

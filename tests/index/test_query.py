@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +25,7 @@ from index.query import (
 
 
 @given(st.text())
-def test_nothing_typed_is_an_error(typed):
+def test_nothing_typed_is_an_error(typed: Any) -> None:
     assert parse(typed) is not None
 
 
@@ -32,7 +34,7 @@ def test_nothing_typed_is_an_error(typed):
         st.sampled_from(["a", "-b", "OR", "AND", "NOT", "(", ")", '"', '"x y"', "mi*", "-", "*"]), max_size=30
     )
 )
-def test_no_mixture_of_signs_is_an_error(pieces):
+def test_no_mixture_of_signs_is_an_error(pieces: Any) -> None:
     assert parse(" ".join(pieces)) is not None
 
 
@@ -58,18 +60,18 @@ def test_no_mixture_of_signs_is_an_error(pieces):
         ("a:b", Words("a:b")),
     ],
 )  # fmt: skip
-def test_words_mean_what_they_say(typed, query):
+def test_words_mean_what_they_say(typed: Any, query: Any) -> None:
     assert parse(typed) == query
 
 
-def test_a_repeated_filter_means_or_and_different_ones_and():
+def test_a_repeated_filter_means_or_and_different_ones_and() -> None:
     assert filters({"source": ["idr", "empiar"], "license": ["CC BY 4.0"]}) == [
         OneOf("source", ("idr", "empiar")),
         OneOf("license", ("CC-BY-4.0",)),
     ]
 
 
-def test_a_minus_excludes():
+def test_a_minus_excludes() -> None:
     assert filters({"-source": ["idr"]}) == [Without(OneOf("source", ("idr",)))]
 
 
@@ -90,19 +92,19 @@ def test_a_minus_excludes():
         ("bytes", "..100kB", Between("bytes", None, 10**5)),
     ],
 )
-def test_filters_understand_names_and_ids(name, value, query):
+def test_filters_understand_names_and_ids(name: Any, value: Any, query: Any) -> None:
     assert filters({name: [value]}) == [query]
 
 
 @pytest.mark.parametrize(
     ("name", "value"), [("nope", "x"), ("year", "soon"), ("bytes", "big"), ("has", "wings")]
 )
-def test_a_filter_that_makes_no_sense_is_refused_with_advice(name, value):
+def test_a_filter_that_makes_no_sense_is_refused_with_advice(name: Any, value: Any) -> None:
     with pytest.raises(BadQuery, match=r"there are|write"):
         filters({name: [value]})
 
 
-def test_facets_are_read_and_unknown_ones_refused():
+def test_facets_are_read_and_unknown_ones_refused() -> None:
     assert facets(["source,organism", "source"]) == ("source", "organism")
     with pytest.raises(BadQuery, match="no facet named"):
         facets(["colour"])

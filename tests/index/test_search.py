@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import orjson
 import pytest
@@ -67,12 +69,15 @@ catalogues = st.lists(records, max_size=40, unique_by=lambda record: record.id)
 slow = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def a(id_: str, **fields) -> Record:
+Filled: TypeAlias = Callable[..., Catalogue]
+
+
+def a(id_: str, **fields: Any) -> Record:
     return Record(id=f"demo:{id_}", source="demo", **{"title": f"Title {id_}", **fields})
 
 
 @pytest.fixture
-def filled(store: Store, tmp_path: Path):
+def filled(store: Store, tmp_path: Path) -> Any:
     def make(*wanted: Record) -> Catalogue:
         fill(store, wanted)
         return catalogue(store, tmp_path)
@@ -80,11 +85,11 @@ def filled(store: Store, tmp_path: Path):
     return make
 
 
-def ids(found) -> list[str]:
+def ids(found: Any) -> list[str]:
     return [hit.kept.id for hit in found.hits]
 
 
-def walk(searched: Catalogue, size: int, **wanted) -> list[str]:
+def walk(searched: Catalogue, size: int, **wanted: Any) -> list[str]:
     pages, cursor, seen = 0, None, []
     while True:
         answer = searched.search(Request(size=size, cursor=cursor, **wanted))
@@ -100,7 +105,9 @@ def walk(searched: Catalogue, size: int, **wanted) -> list[str]:
 
 @slow
 @given(held=catalogues, word=st.sampled_from(["", *WORDS]))
-def test_facets_count_the_hits_exactly(held, word, tmp_path_factory):
+def test_facets_count_the_hits_exactly(
+    held: Any, word: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     folder = tmp_path_factory.mktemp("facets")
     with Store(folder / "s") as store:
         fill(store, held)
@@ -118,7 +125,7 @@ def test_facets_count_the_hits_exactly(held, word, tmp_path_factory):
         searched.engine.close()
 
 
-def _values(field, record):
+def _values(field: Any, record: Any) -> Any:
     if field == "year":
         published = (record.get("dates") or {}).get("published")
         return [published[:4]] if published else []
@@ -127,7 +134,9 @@ def _values(field, record):
 
 @slow
 @given(held=catalogues, field=st.sampled_from(FACETS))
-def test_a_facet_value_taken_as_filter_gives_as_many_hits_as_it_says(held, field, tmp_path_factory):
+def test_a_facet_value_taken_as_filter_gives_as_many_hits_as_it_says(
+    held: Any, field: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     folder = tmp_path_factory.mktemp("filters")
     with Store(folder / "s") as store:
         fill(store, held)
@@ -148,7 +157,9 @@ def test_a_facet_value_taken_as_filter_gives_as_many_hits_as_it_says(held, field
     size=st.integers(1, 7),
     sort=st.sampled_from(["relevance", "newest", "oldest", "largest"]),
 )
-def test_pages_neither_repeat_nor_skip(held, size, sort, tmp_path_factory):
+def test_pages_neither_repeat_nor_skip(
+    held: Any, size: Any, sort: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     folder = tmp_path_factory.mktemp("pages")
     with Store(folder / "s") as store:
         fill(store, held)
@@ -162,13 +173,13 @@ def test_pages_neither_repeat_nor_skip(held, size, sort, tmp_path_factory):
 # ---- what a search means -----------------------------------------------------------------------
 
 
-def test_soil_and_not_water_finds_soil_without_water(filled):
+def test_soil_and_not_water_finds_soil_without_water(filled: Filled) -> None:
     searched = filled(a("1", description="dry soil"), a("2", description="wet soil and water"), a("3"))
     assert ids(searched.search(Request(words="soil AND NOT water"))) == ["demo:1"]
     assert ids(searched.search(Request(words="soil -water"))) == ["demo:1"]
 
 
-def test_a_word_in_the_title_comes_before_one_in_the_text(filled):
+def test_a_word_in_the_title_comes_before_one_in_the_text(filled: Filled) -> None:
     searched = filled(
         a("text", description="mitosis seen once among many other words of a long description"),
         a("title", title="Mitosis"),
@@ -176,7 +187,7 @@ def test_a_word_in_the_title_comes_before_one_in_the_text(filled):
     assert ids(searched.search(Request(words="mitosis"))) == ["demo:title", "demo:text"]
 
 
-def test_who_bears_an_identifier_comes_before_who_points_at_it(filled):
+def test_who_bears_an_identifier_comes_before_who_points_at_it(filled: Filled) -> None:
     searched = filled(
         a("pointer", related=(Related(relation="IsDerivedFrom", id="10.6019/empiar-10310", scheme="doi"),),
           title="10.6019/EMPIAR-10310 EMPIAR-10310 again"),
@@ -189,7 +200,7 @@ def test_who_bears_an_identifier_comes_before_who_points_at_it(filled):
     assert ids(searched.search(Request(words="EMPIAR-10310")))[0] == "demo:bearer"
 
 
-def test_a_paper_finds_its_data(filled):
+def test_a_paper_finds_its_data(filled: Filled) -> None:
     searched = filled(
         a("1", publications=(Publication(doi="10.1091/mbc.e13-04-0221", pmcid="PMC4142622"),)), a("2")
     )
@@ -197,13 +208,13 @@ def test_a_paper_finds_its_data(filled):
     assert ids(searched.search(Request(words="PMC4142622"))) == ["demo:1"]
 
 
-def test_an_organism_is_found_by_all_its_names(filled):
+def test_an_organism_is_found_by_all_its_names(filled: Filled) -> None:
     searched = filled(a("1", organisms=(Term(label="Mus musculus", id="NCBITaxon:10090"),)))
     assert searched.search(Request(words="mouse")).total == 1
     assert searched.search(Request(filters={"organism": ["house mouse"]})).total == 1
 
 
-def test_words_are_found_by_stem_phrase_and_beginning(filled):
+def test_words_are_found_by_stem_phrase_and_beginning(filled: Filled) -> None:
     searched = filled(
         a("1", description="Light-sheet microscopy of cells"), a("2", description="a sheet of light")
     )
@@ -214,7 +225,7 @@ def test_words_are_found_by_stem_phrase_and_beginning(filled):
     assert ids(searched.search(Request(words="micros*"))) == ["demo:1"]
 
 
-def test_numbers_are_filtered_with_both_ends_included(filled):
+def test_numbers_are_filtered_with_both_ends_included(filled: Filled) -> None:
     searched = filled(
         a("1", dates=Dates(published="2019"), files=Files(bytes=10**9)),
         a("2", dates=Dates(published="2022-12-31"), files=Files(bytes=2 * 10**9)),
@@ -227,7 +238,7 @@ def test_numbers_are_filtered_with_both_ends_included(filled):
     assert searched.search(Request(filters={"has": ["bytes"]})).total == 2
 
 
-def test_orders_put_what_is_unknown_last(filled):
+def test_orders_put_what_is_unknown_last(filled: Filled) -> None:
     searched = filled(
         a("old", dates=Dates(published="2001"), files=Files(bytes=5)),
         a("new", dates=Dates(published="2021-03"), files=Files(bytes=7)),
@@ -238,7 +249,7 @@ def test_orders_put_what_is_unknown_last(filled):
     assert ids(searched.search(Request(sort="largest"))) == ["demo:new", "demo:old", "demo:none"]
 
 
-def test_snippets_are_escaped_and_marked(filled):
+def test_snippets_are_escaped_and_marked(filled: Filled) -> None:
     searched = filled(a("1", title="<b>Mitosis</b>", description="about mitosis & <script>"))
     (hit,) = searched.search(Request(words="mitosis")).hits
     assert hit.title == "&lt;b&gt;<mark>Mitosis</mark>&lt;&#x2F;b&gt;" or "<mark>Mitosis</mark>" in (
@@ -248,7 +259,7 @@ def test_snippets_are_escaped_and_marked(filled):
     assert "<mark>mitosis</mark>" in (hit.snippet or "")
 
 
-def test_facet_values_are_shown_as_records_write_them(filled):
+def test_facet_values_are_shown_as_records_write_them(filled: Filled) -> None:
     searched = filled(
         a("1", funding=(Funding(funder="Wellcome Trust"),)),
         a("2", funding=(Funding(funder="wellcome trust"),)),
@@ -261,7 +272,7 @@ def test_facet_values_are_shown_as_records_write_them(filled):
 # ---- cursors -----------------------------------------------------------------------------------
 
 
-def test_a_walk_sees_the_state_it_began_with(store, tmp_path):
+def test_a_walk_sees_the_state_it_began_with(store: Store, tmp_path: Path) -> None:
     fill(store, [a(str(n), dates=Dates(published=f"20{n:02}")) for n in range(10, 30)])
     searched = catalogue(store, tmp_path)
     first = searched.search(Request(sort="newest", size=7))
@@ -277,7 +288,7 @@ def test_a_walk_sees_the_state_it_began_with(store, tmp_path):
     assert searched.search(Request()).total == 21
 
 
-def test_a_field_cursor_outlives_a_restart(store, tmp_path):
+def test_a_field_cursor_outlives_a_restart(store: Store, tmp_path: Path) -> None:
     fill(store, [a(str(n), dates=Dates(published=f"20{n:02}")) for n in range(10, 30)])
     searched = catalogue(store, tmp_path)
     first = searched.search(Request(sort="newest", size=15))
@@ -287,7 +298,7 @@ def test_a_field_cursor_outlives_a_restart(store, tmp_path):
     assert len(set(ids(first)) | set(ids(rest))) == 20
 
 
-def test_a_relevance_cursor_is_refused_rather_than_answered_wrongly(store, tmp_path):
+def test_a_relevance_cursor_is_refused_rather_than_answered_wrongly(store: Store, tmp_path: Path) -> None:
     fill(store, [a(str(n), title="mouse " * (n + 1)) for n in range(10)])
     searched = catalogue(store, tmp_path)
     first = searched.search(Request(words="mouse", size=5))
@@ -300,7 +311,7 @@ def test_a_relevance_cursor_is_refused_rather_than_answered_wrongly(store, tmp_p
         elsewhere.search(Request(words="mouse", size=5, cursor=first.next))
 
 
-def test_a_cursor_of_another_search_is_refused(filled):
+def test_a_cursor_of_another_search_is_refused(filled: Filled) -> None:
     searched = filled(*(a(str(n)) for n in range(5)))
     cursor = searched.search(Request(sort="newest", size=2)).next
     with pytest.raises(BadQuery, match="another search"):
@@ -309,7 +320,7 @@ def test_a_cursor_of_another_search_is_refused(filled):
         searched.search(Request(sort="newest", cursor="garbage!"))
 
 
-def test_suggestions_come_from_titles_keywords_and_names(filled):
+def test_suggestions_come_from_titles_keywords_and_names(filled: Filled) -> None:
     searched = filled(
         a("1", title="Microtubules"), a("2", keywords=("microscopy",)), a("3", description="microbes")
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -19,18 +20,18 @@ from index.sync import rebuild, sync
 from tests.index.filling import fill
 
 
-def a(id_: str, **fields) -> Record:
+def a(id_: str, **fields: Any) -> Record:
     return Record(id=f"demo:{id_}", source="demo", **{"title": f"Title {id_}", **fields})
 
 
-def test_unchanged_content_changes_nothing(store):
+def test_unchanged_content_changes_nothing(store: Store) -> None:
     assert fill(store, [a("1"), a("2")]) == {"added": 2}
     revision = store.revision()
     assert fill(store, [a("1"), a("2")]) == {}  # the documents are the same bytes: not even read
     assert store.revision() == revision
 
 
-def test_a_new_reading_of_the_same_content_changes_nothing(store):
+def test_a_new_reading_of_the_same_content_changes_nothing(store: Store) -> None:
     fill(store, [a("1")])
     run = ledger.begin_reread(store, "demo", origin="replica", scope="everything")
     (batch,) = intake.all_documents(store, "demo", 10)
@@ -41,7 +42,7 @@ def test_a_new_reading_of_the_same_content_changes_nothing(store):
     assert dict(counts) == {"unchanged": 1}
 
 
-def test_a_change_keeps_the_old_version_with_its_revisions(store):
+def test_a_change_keeps_the_old_version_with_its_revisions(store: Store) -> None:
     fill(store, [a("1", title="first")])
     first = store.get("demo:1")
     fill(store, [a("1", title="second")])
@@ -53,7 +54,7 @@ def test_a_change_keeps_the_old_version_with_its_revisions(store):
     assert (old.record().title, old.to_revision) == ("first", second.revision)
 
 
-def test_identifiers_and_links_follow_the_record(store):
+def test_identifiers_and_links_follow_the_record(store: Store) -> None:
     fill(store, [a("1", identifiers=(Identifier(scheme="idr", value="idr0002"),), doi="10.1/x")])
     assert store.by_identifier("idr0002") == store.by_identifier("10.1/x", "doi") != []
     fill(store, [a("1", doi="10.1/y", related=(Related(relation="Cites", id="10.1/z"),))])
@@ -62,7 +63,7 @@ def test_identifiers_and_links_follow_the_record(store):
         assert connection.execute(sa.select(t.links.c.value)).scalars().all() == ["10.1/z"]
 
 
-def test_a_tombstone_keeps_the_last_copy_and_the_record_may_come_back(store):
+def test_a_tombstone_keeps_the_last_copy_and_the_record_may_come_back(store: Store) -> None:
     fill(store, [a("1", description="what it was")])
     run = ledger.begin(store, "demo", origin="replica", scope="everything", kind="full")
     gone = {"demo:1": Withdrawal(date="2026-01-01", reason="retracted")}
@@ -78,7 +79,7 @@ def test_a_tombstone_keeps_the_last_copy_and_the_record_may_come_back(store):
     assert store.counts()["demo"] == {"current": 1}
 
 
-def test_a_bare_notice_of_withdrawal_does_not_wipe_the_last_copy(store):
+def test_a_bare_notice_of_withdrawal_does_not_wipe_the_last_copy(store: Store) -> None:
     fill(store, [a("1", description="what it was")])
     fill(store, [Record(id="demo:1", source="demo", withdrawn=Withdrawal(reason="deleted"))])
     kept = store.get("demo:1")
@@ -86,12 +87,12 @@ def test_a_bare_notice_of_withdrawal_does_not_wipe_the_last_copy(store):
     assert (kept.state, kept.record().description) == ("withdrawn", "what it was")
 
 
-def test_a_notice_of_withdrawal_of_something_never_held_adds_nothing(store):
+def test_a_notice_of_withdrawal_of_something_never_held_adds_nothing(store: Store) -> None:
     fill(store, [Record(id="demo:9", source="demo", withdrawn=Withdrawal(reason="deleted"))])
     assert store.get("demo:9") is None
 
 
-def test_pages_and_bookmark_are_one_transaction(store, monkeypatch):
+def test_pages_and_bookmark_are_one_transaction(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     run = ledger.begin(store, "demo", origin="replica", scope="everything", kind="full")
     monkeypatch.setattr("index.intake._withdraw", _explode)
     with pytest.raises(RuntimeError):
@@ -104,11 +105,11 @@ def test_pages_and_bookmark_are_one_transaction(store, monkeypatch):
     assert intake.unread(store, "demo", 10) == []
 
 
-def _explode(*_args):
+def _explode(*_args: Any) -> None:
     raise RuntimeError
 
 
-def test_a_document_kept_but_not_read_waits(store):
+def test_a_document_kept_but_not_read_waits(store: Store) -> None:
     run = ledger.begin(store, "demo", origin="replica", scope="everything", kind="full")
     intake.keep_page(
         store, run.run_id, source="demo", url="u", asked_at="2026-01-01T00:00:00Z",
@@ -120,14 +121,14 @@ def test_a_document_kept_but_not_read_waits(store):
     assert store.source_states()["demo"].bookmark == "after"
 
 
-def test_a_quarantined_document_keeps_its_text_and_leaves_when_it_can_be_read(store):
+def test_a_quarantined_document_keeps_its_text_and_leaves_when_it_can_be_read(store: Store) -> None:
     run = ledger.begin(store, "demo", origin="replica", scope="everything", kind="full")
     (waiting,) = intake.keep_page(
         store, run.run_id, source="demo", url="u", asked_at="2026-01-01T00:00:00Z",
         raws=[intake.Raw("demo:1", b"odd", "application/json")], bookmark="b", announced=None,
         withdrawn={}, mapping_version=1,
     )  # fmt: skip
-    keep = {"source": "demo", "origin": "replica", "retrieved_at": "2026-01-01T00:00:00Z",
+    keep: dict[str, Any] = {"source": "demo", "origin": "replica", "retrieved_at": "2026-01-01T00:00:00Z",
             "mapping_version": 1, "findings": {}}  # fmt: skip
     intake.keep_readings(store, run.run_id, [Outcome(waiting.did, None, "no title")], **keep)
     (aside,) = store.quarantined("demo")
@@ -137,7 +138,7 @@ def test_a_quarantined_document_keeps_its_text_and_leaves_when_it_can_be_read(st
     assert store.raw("demo:1") == (b"odd", "application/json")
 
 
-def test_one_record_twice_in_a_batch_ends_as_the_last(store):
+def test_one_record_twice_in_a_batch_ends_as_the_last(store: Store) -> None:
     run = ledger.begin(store, "demo", origin="replica", scope="everything", kind="full")
     waiting = intake.keep_page(
         store, run.run_id, source="demo", url="u", asked_at="2026-01-01T00:00:00Z",
@@ -155,7 +156,7 @@ def test_one_record_twice_in_a_batch_ends_as_the_last(store):
     assert store.counts()["demo"] == {"current": 1}
 
 
-def test_many_documents_are_compressed_with_a_trained_dictionary(store):
+def test_many_documents_are_compressed_with_a_trained_dictionary(store: Store) -> None:
     body = "a sentence that many documents share, more or less, with a number "
     wanted = [a(str(n), description=body * 5 + str(n)) for n in range(SAMPLES_WANTED + 50)]
     for start in range(0, len(wanted), 100):
@@ -169,20 +170,20 @@ def test_many_documents_are_compressed_with_a_trained_dictionary(store):
         assert kept.record() == wanted[449].model_copy(update={"retrieved_at": kept.retrieved_at})
 
 
-def test_a_reader_learns_of_a_dictionary_trained_after_it_opened(store):
+def test_a_reader_learns_of_a_dictionary_trained_after_it_opened(store: Store) -> None:
     with Store(store.path) as reader:
         test_many_documents_are_compressed_with_a_trained_dictionary(store)
         assert reader.get("demo:449") is not None
 
 
-def test_two_processes_never_harvest_one_source(store, monkeypatch):
+def test_two_processes_never_harvest_one_source(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger.begin(store, "demo", origin="replica", scope="everything", kind="full")
     monkeypatch.setattr("index.ledger._alive", lambda _worker, _silent: True)
     with pytest.raises(ledger.Busy, match="is under way"):
         ledger.begin(store, "demo", origin="replica", scope="everything", kind="full")
 
 
-def test_a_run_whose_process_died_is_lost_and_the_next_goes_on(store):
+def test_a_run_whose_process_died_is_lost_and_the_next_goes_on(store: Store) -> None:
     first = ledger.begin(store, "demo", origin="replica", scope="everything", kind="full")
     with store.transaction() as connection:
         connection.execute(t.runs.update().values(worker=f"{socket.gethostname()}:999999:1"))
@@ -192,7 +193,7 @@ def test_a_run_whose_process_died_is_lost_and_the_next_goes_on(store):
     assert [run["state"] for run in store.runs("demo")] == ["running", "lost"]
 
 
-def test_another_kind_of_harvest_starts_afresh(store):
+def test_another_kind_of_harvest_starts_afresh(store: Store) -> None:
     ledger.begin(store, "demo", origin="replica", scope="everything", kind="sample")
     with store.transaction() as connection:
         connection.execute(t.runs.update().values(state="partial"))
@@ -200,7 +201,7 @@ def test_another_kind_of_harvest_starts_afresh(store):
     assert ledger.begin(store, "demo", origin="replica", scope="everything", kind="full").bookmark is None
 
 
-def test_forgetting_a_source_leaves_nothing_to_find(store, tmp_path):
+def test_forgetting_a_source_leaves_nothing_to_find(store: Store, tmp_path: Path) -> None:
     fill(store, [a("1", doi="10.1/x"), a("2")])
     engine = TantivyEngine(tmp_path / "index", writing=True)
     sync(store, engine)
@@ -212,14 +213,14 @@ def test_forgetting_a_source_leaves_nothing_to_find(store, tmp_path):
     assert fill(store, [a("1")]) == {"added": 1}
 
 
-def test_a_newer_store_is_refused(store):
+def test_a_newer_store_is_refused(store: Store) -> None:
     with store.transaction() as connection:
         connection.execute(t.meta.update().where(t.meta.c.key == "schema_version").values(value="999"))
     with pytest.raises(t.StoreTooNew, match="upgrade"):
         Store(store.path)
 
 
-def test_an_old_store_is_brought_forward(store, monkeypatch):
+def test_an_old_store_is_brought_forward(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(store, [a("1")])
     monkeypatch.setattr(t, "SCHEMA_VERSION", 2)
     monkeypatch.setitem(t.MIGRATIONS, 1, ("ALTER TABLE sources ADD COLUMN motto TEXT",))
@@ -231,7 +232,7 @@ def test_an_old_store_is_brought_forward(store, monkeypatch):
 # ---- the engine follows the store --------------------------------------------------------------
 
 
-def test_the_engine_is_made_again_when_its_fingerprint_differs(store, tmp_path: Path):
+def test_the_engine_is_made_again_when_its_fingerprint_differs(store: Store, tmp_path: Path) -> None:
     fill(store, [a("1")])
     engine = TantivyEngine(tmp_path / "index", writing=True)
     sync(store, engine)
@@ -244,7 +245,9 @@ def test_the_engine_is_made_again_when_its_fingerprint_differs(store, tmp_path: 
     assert renewed.snapshot().searcher.num_docs == 1
 
 
-def test_a_batch_may_end_between_two_versions_of_a_record(store, tmp_path, monkeypatch):
+def test_a_batch_may_end_between_two_versions_of_a_record(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("index.sync.BATCH", 2)
     for title in ("one", "two", "three"):
         fill(store, [a(str(n), title=f"{title} {n}") for n in range(3)])
@@ -256,7 +259,7 @@ def test_a_batch_may_end_between_two_versions_of_a_record(store, tmp_path, monke
     assert len(stepwise) == 9  # three versions of three records
 
 
-def test_a_commit_whose_mark_was_lost_is_not_doubled(store, tmp_path):
+def test_a_commit_whose_mark_was_lost_is_not_doubled(store: Store, tmp_path: Path) -> None:
     fill(store, [a("1"), a("2")])
     engine = TantivyEngine(tmp_path / "index", writing=True)
     sync(store, engine)
@@ -265,7 +268,7 @@ def test_a_commit_whose_mark_was_lost_is_not_doubled(store, tmp_path):
     assert sync(store, engine) == 0
 
 
-def test_an_index_newer_than_its_store_is_made_again(store, tmp_path):
+def test_an_index_newer_than_its_store_is_made_again(store: Store, tmp_path: Path) -> None:
     fill(store, [a(str(n)) for n in range(5)])
     engine = TantivyEngine(tmp_path / "index", writing=True)
     sync(store, engine)
@@ -284,4 +287,4 @@ def _entries(engine: TantivyEngine) -> set[tuple[int, int, int]]:
     columns = [
         searcher.fast_field_values(name, addresses) for name in ("rid", "from_revision", "to_revision")
     ]
-    return set(zip(*columns, strict=True))  # type: ignore[arg-type]
+    return set(zip(*columns, strict=True))

@@ -22,5 +22,16 @@ class Route:
 
 
 ROUTES = [
+    Route("ssbd"),
+    Route("figshare", "imaging", whole=False),  # a search finds what it finds
+    Route("figshare", "everything"),
     Route("empiar"),
+    Route("idr"),
+    Route("idr", options={"light": "yes"}),
+    Route("dryad"),
+    Route("dryad", "imaging"),
+    Route("dryad", options={"files": "yes"}),
+    Route("zenodo", "everything"),  # the dump, then OAI-PMH
+    Route("zenodo", "everything", {"route": "oai"}),
+    Route("zenodo", "imaging"),
 ]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harvester import registry
 from harvester.rehearse import REPLICAS
+from harvester.run import Report
 from harvester.source import Document, Source
 from tests.conftest import Bench, bench_of
 from tests.sources.routes import ROUTES, Route
@@ -103,7 +105,7 @@ def test_reading_is_pure(source: Source) -> None:
 @each_route
 async def test_a_complete_harvest_holds_every_document(route: Route, tmp_path: Path) -> None:
     async with bench_of(route.source, tmp_path) as bench:
-        report = await bench.harvest(scope=route.scope, **route.options)
+        report = await bench.harvest(scope=route.scope, options=route.options)
         assert report.state == "complete", report.error
         assert report.counts["quarantined"] == 0
         if route.whole:
@@ -114,9 +116,9 @@ async def test_a_complete_harvest_holds_every_document(route: Route, tmp_path: P
 @each_route
 async def test_harvesting_again_changes_nothing(route: Route, tmp_path: Path) -> None:
     async with bench_of(route.source, tmp_path) as bench:
-        await bench.harvest(scope=route.scope, **route.options)
+        await bench.harvest(scope=route.scope, options=route.options)
         before, revision = bench.content(), bench.store.revision()
-        report = await bench.harvest(scope=route.scope, **route.options)
+        report = await bench.harvest(scope=route.scope, options=route.options)
         assert report.state == "complete", report.error
         assert bench.store.revision() == revision
         assert bench.content() == before
@@ -128,25 +130,37 @@ async def test_stopping_after_any_page_and_going_on_gives_the_same_records(
     route: Route, tmp_path: Path
 ) -> None:
     async with bench_of(route.source, tmp_path) as whole:
-        report = await whole.harvest(scope=route.scope, **route.options)
+        report = await whole.harvest(scope=route.scope, options=route.options)
         pages, expected = report.pages, whole.content()
     for stop in range(1, min(pages, 6)):
         folder = tmp_path / str(stop)
         folder.mkdir()
         async with bench_of(route.source, folder) as bench:
             with pytest.raises(_Stopped):
-                await bench.harvest(scope=route.scope, watch=_stop_after(stop), **route.options)
-            report = await bench.harvest(scope=route.scope, **route.options)
+                await bench.harvest(scope=route.scope, watch=_stop_after(stop), options=route.options)
+            report = await bench.harvest(scope=route.scope, options=route.options)
             assert report.state == "complete", report.error
             assert bench.content() == expected
+
+
+@each_source
+async def test_a_sample_takes_no_more_than_it_was_asked_for(source: Source, tmp_path: Path) -> None:
+    scope = source.card.scopes[0]
+    async with bench_of(source.card.name, tmp_path) as bench:
+        report = await bench.harvest(kind="sample", scope=scope, newest=5)
+        assert report.state == "complete", report.error
+        taken = len(bench.content())
+        assert 1 <= taken
+        if "everything" not in source.card.scopes[:1]:  # archives of images alone are taken whole
+            assert taken <= 5
 
 
 class _Stopped(Exception):
     pass
 
 
-def _stop_after(pages: int):
-    def watch(report):
+def _stop_after(pages: int) -> Any:
+    def watch(report: Report) -> None:
         if report.pages >= pages and report.state == "running":
             raise _Stopped
 
@@ -156,12 +170,12 @@ def _stop_after(pages: int):
 @each_route
 async def test_a_changed_document_becomes_a_new_version(route: Route, tmp_path: Path) -> None:
     async with bench_of(route.source, tmp_path) as bench:
-        await bench.harvest(scope=route.scope, **route.options)
+        await bench.harvest(scope=route.scope, options=route.options)
         id_ = min(bench.content())
         upstream_id = bench.store.upstream_id(id_)
         assert upstream_id is not None
         bench.replica.change(upstream_id, "A title that was changed for microscopy")
-        report = await bench.harvest(scope=route.scope, **route.options)
+        report = await bench.harvest(scope=route.scope, options=route.options)
         assert report.counts["changed"] == 1, report
         kept = bench.store.get(id_)
         assert kept is not None
@@ -174,13 +188,13 @@ async def test_a_withdrawn_document_leaves_a_tombstone(route: Route, tmp_path: P
     if not source.card.absent_means_gone:
         pytest.skip(f"{route.source} says nothing of withdrawals: {source.card.deletions}")
     async with bench_of(route.source, tmp_path) as bench:
-        await bench.harvest(scope=route.scope, **route.options)
+        await bench.harvest(scope=route.scope, options=route.options)
         id_ = min(bench.content())
         upstream_id = bench.store.upstream_id(id_)
         assert upstream_id is not None
         bench.replica.listed().withdraw(upstream_id)
         bench.replica.memory.clear()
-        report = await bench.harvest(scope=route.scope, **route.options)
+        report = await bench.harvest(scope=route.scope, options=route.options)
         assert report.counts["withdrawn"] == 1, report
         kept = bench.store.get(id_)
         assert kept is not None
@@ -213,16 +227,16 @@ async def test_a_fault_ends_in_the_right_error_and_loses_nothing(
     route: Route, fault: str, tmp_path: Path
 ) -> None:
     async with bench_of(route.source, tmp_path) as calm:
-        await calm.harvest(scope=route.scope, **route.options)
+        await calm.harvest(scope=route.scope, options=route.options)
         expected = calm.content()
     folder = tmp_path / "stormy"
     folder.mkdir()
     async with bench_of(route.source, folder) as bench:
         _strike(bench, fault, times=1)
-        report = await bench.harvest(scope=route.scope, **route.options)
+        report = await bench.harvest(scope=route.scope, options=route.options)
         assert report.state == FAULTS[fault], report.error
         bench.replica.faults.clear()
-        again = await bench.harvest(scope=route.scope, **route.options)
+        again = await bench.harvest(scope=route.scope, options=route.options)
         assert again.state == "complete", again.error
         assert bench.content() == expected
 
@@ -233,10 +247,10 @@ async def test_a_fault_that_lasts_is_an_outage_and_never_an_empty_list(
     route: Route, fault: str, tmp_path: Path
 ) -> None:
     async with bench_of(route.source, tmp_path) as bench:
-        await bench.harvest(scope=route.scope, **route.options)
+        await bench.harvest(scope=route.scope, options=route.options)
         before = bench.content()
         _strike(bench, fault, times=10_000)
-        report = await bench.harvest(scope=route.scope, **route.options)
+        report = await bench.harvest(scope=route.scope, options=route.options)
         assert report.state == "unavailable", report
         assert bench.content() == before
 

@@ -43,7 +43,7 @@ _WORDS = (
     ),
     (
         *("cryo-EM", "cryoEM", "cryo-ET", "cryo-electron", "electron tomography", "volume EM", "FIB-SEM"),
-        *("SBF-SEM", "serial block-face", "connectome", "connectomics", "electron microscopy"),
+        *("SBF-SEM", "serial block-face", "connectome", "connectomics", "electron microscopy", "ssTEM"),
     ),
     (
         *("histology", "histological", "histopathology", "whole slide", "whole-slide", "immunofluorescence"),
@@ -53,7 +53,8 @@ _WORDS = (
     (
         *("magnetic resonance imaging", "MRI", "fMRI", "neuroimaging", "micro-CT", "microCT", "µCT"),
         *("computed tomography", "CT scan", "X-ray tomography", "positron emission tomography"),
-        *("ultrasound imaging", "optical coherence tomography"),
+        *("ultrasound imaging", "optical coherence tomography", "fundus", "radiograph", "radiography"),
+        *("endoscopy", "endoscopic"),
     ),
     (
         *("bioimaging", "bioimage", "bio-imaging", "OME-Zarr", "OME-TIFF", "cell segmentation"),
@@ -99,6 +100,7 @@ def _searches() -> Iterator[Search]:
         yield Search(DATASET, _any_of(names, ":extension:"))
     for words in _WORDS:
         yield Search(DATASET, _any_of(words))
+    yield Search(DATASET, _any_of(scope.WORDS, ":title:", ":tag:"))
     for kind in (MEDIA, FIGURE):
         # Every figure of PLOS is a TIFF, and captions of papers speak of microscopes: here the title or
         # a tag must say it, or a format that only microscopes write.

@@ -28,7 +28,7 @@ import orjson
 from harvester.errors import BadRecord, Changed, Unavailable
 from harvester.fields import Notes, Raw
 from harvester.protocols.rocrate import Crate
-from harvester.source import Answer, Ask, Card, Document, Fetch, Page, Reading, reading
+from harvester.source import Answer, Ask, Assumption, Card, Document, Fetch, Page, Reading, reading
 from harvester.sources.ssbd import bdml, merge, shapes, study
 from index.record import Record, Withdrawal
 
@@ -51,6 +51,26 @@ card = Card(
     schedule="weekly",
     mapping_version=1,
     absent_means_gone=False,
+)
+
+assumptions: tuple[Assumption, ...] = (
+    Assumption(
+        "the newest commit tells its name and date",
+        NEWEST,
+        paths=("sha", "commit.committer.date"),
+        headers={"X-RateLimit-Limit": "60"},
+    ),
+    Assumption(
+        "a commit is to be had as one archive",
+        f"{ARCHIVE}refs/heads/main",
+        expect="gzip",
+    ),
+    Assumption(
+        "a commit there is not is not found",
+        f"{ARCHIVE}0000000000000000000000000000000000000000",
+        status=404,
+        expect="any",
+    ),
 )
 
 IGNORED = frozenset(

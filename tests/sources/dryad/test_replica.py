@@ -142,7 +142,7 @@ async def test_a_version_on_another_host_is_not_asked() -> None:
 
 async def test_generated_datasets_have_files_and_are_all_about_imaging(tmp_path: Path) -> None:
     async with bench_of("dryad", tmp_path, Stock(generate=45)) as bench:
-        report = await bench.harvest(scope="imaging", files="yes")
+        report = await bench.harvest(scope="imaging", options={"files": "yes"})
         assert report.state == "complete", report.error
         assert len(bench.content()) == 45
         kept = bench.store.get("dryad:10.5061/dryad.made7")

@@ -176,9 +176,9 @@ async def test_the_rate_limit_is_waited_for_by_its_epoch(tmp_path: Path) -> None
 
 async def test_no_path_looks_like_a_break_in(tmp_path: Path) -> None:
     async with bench_of("dryad", tmp_path) as bench:
-        await bench.harvest(files="yes")
+        await bench.harvest(options={"files": "yes"})
         bench.replica.listed().withdraw("doi:10.5061/dryad.gc72v")
-        await bench.harvest(files="yes")
+        await bench.harvest(options={"files": "yes"})
         known = re.compile(
             r"GET /api/v2/(search\?|versions/\d+/files\?|datasets/doi(%3A|:)10\.5061%2Fdryad\.gc72v$)"
         )
@@ -189,7 +189,7 @@ async def test_files_are_asked_for_only_when_the_operator_says_so(tmp_path: Path
     async with bench_of("dryad", tmp_path) as bench:
         await bench.harvest()
         assert not [asked for asked in bench.replica.asked if "/files" in asked]
-        await bench.harvest(files="yes")
+        await bench.harvest(options={"files": "yes"})
         kept = bench.store.get("dryad:10.5061/dryad.s1rn8pkb1")
         assert kept is not None
         files = kept.record().files

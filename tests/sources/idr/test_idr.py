@@ -348,7 +348,7 @@ def test_what_holds_no_study_says_what_it_is(body: bytes, reason: str) -> None:
 
 async def test_a_project_is_never_asked_for_as_a_screen(tmp_path: Path) -> None:
     async with bench_of("idr", tmp_path) as bench:
-        await bench.harvest(light="yes")
+        await bench.harvest(options={"light": "yes"})
         held = {id_: bench.store.get(id_) for id_ in ("idr:idr0003", "idr:idr0021")}
         titles = {id_: kept.record().title for id_, kept in held.items() if kept}
     assert "proteome plasticity" in str(titles["idr:idr0003"])  # screen 51
@@ -388,7 +388,7 @@ async def test_a_table_that_was_cut_is_an_outage_and_another_table_a_change() ->
 
 async def test_lists_are_read_to_their_end_a_thousand_at_a_time(tmp_path: Path) -> None:
     async with bench_of("idr", tmp_path, Stock(generate=1200)) as bench:
-        report = await bench.harvest(light="yes")
+        report = await bench.harvest(options={"light": "yes"})
         assert report.counts["added"] == report.announced == 1200
         lists = [asked for asked in bench.replica.asked if "/projects/" in asked]
     assert [asked.rpartition("=")[2] for asked in lists] == ["0", "1000"]
@@ -406,7 +406,7 @@ async def test_study_files_are_found_in_either_place(tmp_path: Path) -> None:
 
 async def test_a_light_harvest_asks_a_handful_of_questions(tmp_path: Path) -> None:
     async with bench_of("idr", tmp_path) as bench:
-        await bench.harvest(light="yes")
+        await bench.harvest(options={"light": "yes"})
         assert len(bench.replica.asked) == 5  # two lists, annotations, two tables
 
 
@@ -419,10 +419,10 @@ async def test_a_sample_is_of_the_newest_studies(tmp_path: Path) -> None:
 async def test_the_table_of_downloads_may_be_missing(tmp_path: Path) -> None:
     async with bench_of("idr", tmp_path) as bench:
         bench.replica.faults.append(Fault("404", times=9, path="download_urls.tsv"))
-        report = await bench.harvest(light="yes")
+        report = await bench.harvest(options={"light": "yes"})
         assert report.state == "complete", report.error
         bench.replica.faults.append(Fault("404", times=9, path="studies.tsv"))
-        assert (await bench.harvest(light="yes")).state == "changed"
+        assert (await bench.harvest(options={"light": "yes"})).state == "changed"
 
 
 async def test_a_study_that_still_has_a_page_is_not_withdrawn(tmp_path: Path) -> None:

@@ -125,6 +125,7 @@ def harvest(
     from harvester import jobs
 
     settings = _settings(data=data, offline=offline)
+    _checked(jobs.check_scope, scope)
     wanted = jobs.Wanted(_known(names), scope, full, newest, replica, _pairs(option))
     if probe:
         raise typer.Exit(_run(lambda: _probe(settings, wanted, json)))
@@ -303,6 +304,9 @@ def rehearse(
     """Start the replicas: small servers on loopback that speak the upstreams' own protocols."""
     from harvester import jobs
 
+    for text in fault or ():
+        _checked(jobs.fault_of, text)
+
     async def work() -> int:
         stock = jobs.stock(holdings, generate, seed, limits)
         async with jobs.rehearsal(_known(names), stock, port, fault or []) as running:
@@ -346,6 +350,14 @@ def _known(names: list[str] | None) -> list[str]:
     try:
         return [registry.source(name).card.name for name in names]
     except registry.UnknownSource as error:
+        raise _Usage(str(error)) from error
+
+
+def _checked(check: Callable[[Any], object], value: object) -> None:
+    """Check a value before anything is started."""
+    try:
+        check(value)
+    except ValueError as error:
         raise _Usage(str(error)) from error
 
 
@@ -441,3 +453,7 @@ def main() -> None:
     except Trouble as error:
         terminal.err.print(f"headwater: {error}", style="red")
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

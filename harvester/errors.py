@@ -2,6 +2,7 @@
 
 UpstreamError
   Unavailable   try again later: time-outs, 5xx, 429, cut or empty answers, an HTML page where data was due
+    BrokenOff   a download stopped in the middle; whoever can pass over what he has may begin it again
   Refused       ask a person: 401, 403, a firewall's challenge, a host we may not ask
   Changed       stop this source, keep the bookmark: the answer's envelope is not the one we know,
                 a token repeats, a question is no longer understood, an identity field is gone
@@ -22,6 +23,10 @@ class UpstreamError(Exception):
 
 class Unavailable(UpstreamError):
     """The upstream does not answer as it should just now. The bookmark stays; a later run goes on."""
+
+
+class BrokenOff(Unavailable):
+    """A download stopped in the middle, or what came is not whole."""
 
 
 class Refused(UpstreamError):

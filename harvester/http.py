@@ -15,11 +15,12 @@ import email.utils
 import random
 import time
 import zlib
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
@@ -27,11 +28,13 @@ import orjson
 import structlog
 from yarl import URL
 
-from harvester.errors import BadRecord, Changed, Refused, Unavailable, UpstreamError
+from harvester.errors import BadRecord, BrokenOff, Changed, Refused, Unavailable, UpstreamError
 from harvester.protocols.xml import parse_xml
 from harvester.source import Answer, Card, Expect
 
 log = structlog.get_logger()
+
+Got = TypeVar("Got")
 
 LARGEST_ANSWER: Final = 64 * 1024 * 1024
 """Bytes. The largest page seen is 1.2 MB (1,000 Figshare articles); the rest is room for growth."""
@@ -159,19 +162,28 @@ class Polite:
         return await self._ask("POST", url, body, headers or {}, expect, accept)
 
     async def stream(self, url: str) -> AsyncIterator[bytes]:
-        """Download in pieces of up to 256 KiB; the sum is not capped, the caller counts."""
-        await self._wait_turn(url)
-        self.traffic.requests += 1
-        try:
-            async with self._open("GET", url, None, {}, endless=True) as response:
-                _raise_for_status(response.status, url, await _head(response), (200,))
+        """Download in pieces of up to 256 KiB; the sum is not capped, the caller counts.
+
+        Opening is retried as any question is; what breaks off later is the caller's to begin again.
+        """
+        async with AsyncExitStack() as stack:
+            response = await self._patiently(url, partial(self._opened, stack, url))
+            try:
                 async for piece in response.content.iter_chunked(256 * 1024):
                     self.traffic.bytes += len(piece)
                     yield piece
-        except _TryAgain as again:
-            raise Unavailable(again.what, url=url, hint="a later run goes on here") from again
+            except (aiohttp.ClientError, TimeoutError) as error:
+                raise BrokenOff(f"download broke off ({_name(error)})", url=url) from error
+
+    async def _opened(self, stack: AsyncExitStack, url: str) -> aiohttp.ClientResponse:
+        self.traffic.requests += 1
+        try:
+            response = await stack.enter_async_context(self._open("GET", url, None, {}, endless=True))
+            head = await _head(response)
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise Unavailable(f"download broke off ({_name(error)})", url=url) from error
+            raise _TryAgain(f"no whole answer ({_name(error)})") from error
+        _raise_for_status(response.status, url, head, (200,))
+        return response
 
     async def _ask(  # one private door for both verbs
         self,
@@ -182,11 +194,15 @@ class Polite:
         expect: Expect,
         accept: tuple[int, ...],
     ) -> Answer:
+        return await self._patiently(url, partial(self._once, method, url, body, headers, expect, accept))
+
+    async def _patiently(self, url: str, once: Callable[[], Awaitable[Got]]) -> Got:
+        """Ask until there is an answer, with growing waits and an end."""
         manners = self.http.manners
         for attempt in range(1, manners.attempts + 1):
             await self._wait_turn(url)
             try:
-                return await self._once(method, url, body, headers, expect, accept)
+                return await once()
             except _TryAgain as again:
                 wait = again.wait
                 if wait is None:
@@ -285,7 +301,7 @@ def _raise_for_status(status: int, url: str, answer: Answer, accept: tuple[int, 
     if status in accept:
         return
     said = answer.body[:200].decode(errors="replace").replace("\n", " ")
-    if status == 429 or status >= 500:
+    if status == 429 or status >= 500 or (status == 403 and _allowance_is_spent(answer.headers)):
         raise _TryAgain(f"status {status}", retry_after(answer.headers))
     if status == 202 or (status == 204 and not answer.body):
         if any(name.lower().startswith("x-amzn-waf") for name in answer.headers):
@@ -298,6 +314,11 @@ def _raise_for_status(status: int, url: str, answer: Answer, accept: tuple[int, 
             hint="check the User-Agent and contact, or write to them",
         )
     raise Changed(f"status {status}: {said}", url=url)
+
+
+def _allowance_is_spent(headers: Mapping[str, str]) -> bool:
+    """Tell GitHub's 403 that passes within the hour from a refusal (docs.github.com, seen 2026)."""
+    return any(name.lower() == "x-ratelimit-remaining" and value == "0" for name, value in headers.items())
 
 
 def _believed(answer: Answer, expect: Expect) -> Answer:

@@ -47,6 +47,11 @@ _STATES: dict[type[UpstreamError], str] = {
 }
 
 
+def _state_of(error: UpstreamError) -> str:
+    """Name the end of a run; a page without documents is an answer we do not know."""
+    return next((state for kind, state in _STATES.items() if isinstance(error, kind)), "changed")
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What to harvest, and how."""
@@ -108,7 +113,7 @@ async def harvest(store: Store, http: Http, order: Order, watch: Watch = lambda 
             await run.whole()
             report.state = "complete"
         except UpstreamError as error:
-            report.state, report.error = _STATES[type(error)], str(error)
+            report.state, report.error = _state_of(error), str(error)
             log.warning("harvest ended", source=card.name, state=report.state, error=str(error))
         except asyncio.CancelledError:
             report.state, report.error = "canceled", "stopped by the operator"

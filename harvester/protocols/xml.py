@@ -29,3 +29,14 @@ def parse_xml(body: bytes) -> etree._Element:
     if root.getroottree().docinfo.internalDTD is not None:
         raise BadRecord("XML with a DTD is refused")
     return root
+
+
+def local(element: etree._Element) -> str:
+    """Answer an element's name without its namespace."""
+    tag = str(element.tag)
+    return tag[tag.find("}") + 1 :]
+
+
+def said_in(element: etree._Element) -> str | None:
+    """Answer an element's own text without the space around it; None for none."""
+    return (element.text or "").strip() or None

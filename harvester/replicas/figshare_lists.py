@@ -7,7 +7,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import orjson
 
@@ -55,8 +55,9 @@ class Question:
         Raises:
             Unprocessable: one of them cannot be processed.
         """
-        order = asked.get("order") or "published_date"
-        if order not in {"published_date", "created_date", "modified_date"}:
+        wanted = asked.get("order") or "published_date"
+        order = next((order for order in get_args(Order) if order == wanted), None)
+        if order is None:
             raise Unprocessable("Invalid value received for order")
         start, count = _span(asked, cursor)
         type_ = asked.get("item_type")

@@ -77,9 +77,9 @@ def _compose(parts: tuple[str | None, ...]) -> str | None:
     try:
         whole = datetime(int(year), int(month), int(day_), tzinfo=UTC)
         if hour is None or minute is None:
-            return whole.strftime("%Y-%m-%d").rjust(10, "0")
+            return whole.date().isoformat()
         offset = "+00:00" if zone in {None, "Z"} else str(zone)
         moment = datetime.fromisoformat(f"{whole:%Y-%m-%d}T{hour}:{minute}:{second or '00'}{offset}")
-        return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
+        return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
     except (ValueError, OverflowError):
         return None

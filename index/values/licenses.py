@@ -54,7 +54,8 @@ _OPEN_BY_NAME = {
     "cc by": True,  # no version, so no SPDX id, but every version is open
     "cc by sa": True,
 }
-_SAYS_NOTHING = {"license not specified", "not specified", "none", "unknown", "no license", "na"}
+_SAYS_NOTHING = {"license not specified", "not specified", "notspecified", "none", "unknown", "na"}
+_SAYS_NOTHING |= {"no license"}
 
 
 @lru_cache(maxsize=1)

@@ -1,7 +1,8 @@
 """Sizes in bytes, from numbers and from "305.5 GB".
 
 Rule: kB, MB, GB, TB, PB are powers of 1000, as EMPIAR and SSBD mean them (SSBD writes "220.8 GB" for
-220,787,007,819 bytes); KiB and its kin are powers of 1024.
+220,787,007,819 bytes); KiB and its kin are powers of 1024. "1.33536E+11" is a spreadsheet's way
+to write a number (IDR's table of 2020).
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ LARGEST = 10**18
 """An exabyte. The largest archives hold some tens of petabytes; more than this is a slip of units."""
 
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
-_SIZE = re.compile(r"(\d+(?:,\d{3})*(?:\.\d+)?)\s*(?:([kmgtp]?)(i?)(?:b|bytes?))?", re.IGNORECASE | re.ASCII)
+_SIZE = re.compile(
+    r"(\d+(?:,\d{3})*(?:\.\d+)?(?:e\+\d{1,2})?)\s*(?:([kmgtp]?)(i?)(?:b|bytes?))?", re.IGNORECASE | re.ASCII
+)
 
 
 def clean(raw: object) -> Cleaned[int]:

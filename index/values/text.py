@@ -60,10 +60,14 @@ def clean(raw: object) -> Cleaned[str]:
 
 
 def _tidy(raw: str) -> str:
-    if raw.isascii():
-        raw = _CONTROL.sub("", raw.replace("\r\n", "\n").replace("\r", "\n"))
-    else:
-        raw = unicodedata.normalize("NFC", _CONTROL.sub("", raw))
+    ascii_ = raw.isascii()
+    if ascii_ and "\r" in raw:
+        raw = raw.replace("\r\n", "\n").replace("\r", "\n")
+    if raw.replace("\n", "").isprintable():  # nearly every description: its lines hold plain spaces only
+        whole = raw if ascii_ else unicodedata.normalize("NFC", raw)
+        return "\n".join(filter(None, (" ".join(each.split()) for each in whole.split("\n"))))
+    raw = _CONTROL.sub("", raw)
+    raw = raw if ascii_ else unicodedata.normalize("NFC", raw)
     return _LINES.sub("\n", _SPACES.sub(" ", raw)).strip()
 
 

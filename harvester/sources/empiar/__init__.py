@@ -22,7 +22,7 @@ from harvester import parts
 from harvester.errors import BadRecord, Changed
 from harvester.fields import Notes, listed, mappings
 from harvester.protocols.xml import parse_xml
-from harvester.source import Answer, Ask, Card, Document, Fetch, Page, Reading, reading
+from harvester.source import Answer, Ask, Assumption, Card, Document, Fetch, Page, Reading, reading
 from harvester.sources.empiar import header
 from index.record import (
     Axes,
@@ -59,6 +59,18 @@ card = Card(
     pace_from="our choice; no limit is published",
     schedule="weekly",
     mapping_version=1,
+)
+
+assumptions: tuple[Assumption, ...] = (
+    Assumption(
+        "a range answers entries keyed by accession",
+        API,
+        post=b"10310-10311",
+        paths=("EMPIAR-10310.imagesets", "EMPIAR-10310.dataset_size"),
+        facts={"EMPIAR-10310.entry_doi": "10.6019/EMPIAR-10310", "EMPIAR-10310.status": "REL"},
+    ),
+    Assumption("a single entry is keyed by its accession", f"{API}10310/", paths=("EMPIAR-10310.title",)),
+    Assumption("a range nobody is in answers an empty object", API, post=b"99000-99001", holds=b"{}"),
 )
 
 IGNORED = frozenset(

@@ -82,7 +82,7 @@ async def whole_line(name: str, records: int, folder: Path) -> dict[str, Any]:
         whole = time.perf_counter() - began
         held = store.counts()[name]["current"]
         engine.close()
-        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        size = await asyncio.to_thread(size_of, folder)
     if report.state != "complete" or held != records:
         message = f"the harvest ended {report.state} with {held} of {records}: {report.error}"
         raise SystemExit(message)
@@ -97,6 +97,10 @@ async def whole_line(name: str, records: int, folder: Path) -> dict[str, Any]:
         "resident_mb_at_quarters": quarters,
         "seconds_by_stage": {stage: round(seconds, 1) for stage, seconds in spent.items()},
     }
+
+
+def size_of(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def watch(report: run.Report, memory: list[float], records: int) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from harvester.source import Source
-from harvester.sources import dryad, empiar, figshare, idr, ssbd
+from harvester.sources import dryad, empiar, figshare, idr, ssbd, zenodo
 
-SOURCES: tuple[Source, ...] = (empiar, idr, figshare, dryad, ssbd)
+SOURCES: tuple[Source, ...] = (empiar, idr, figshare, dryad, ssbd, zenodo)
 
 
 class UnknownSource(Exception):  # the name says what is wrong

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from harvester import registry
 from harvester.reading import documents_in
-from harvester.replicas import dryad, empiar, figshare, idr, ssbd
+from harvester.replicas import dryad, empiar, figshare, idr, ssbd, zenodo
 from harvester.replicas.holdings import Generated, Holding, Holdings, Listed
 from harvester.replicas.server import Limit, Replica
 from harvester.source import Document
@@ -57,7 +57,9 @@ class ReplicaModule(Protocol):
         ...
 
 
-REPLICAS: dict[str, ReplicaModule] = {module.NAME: module for module in (empiar, idr, figshare, dryad, ssbd)}
+REPLICAS: dict[str, ReplicaModule] = {
+    module.NAME: module for module in (empiar, idr, figshare, dryad, ssbd, zenodo)
+}
 
 
 @dataclass(frozen=True, slots=True)

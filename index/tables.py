@@ -202,22 +202,34 @@ def prepare(engine: sa.Engine) -> None:
     Raises:
         StoreTooNew: the store's schema version is higher than this program's.
     """
-    with engine.begin() as connection:
-        if not sa.inspect(connection).has_table("meta"):
+    with engine.connect() as connection:
+        if _version(connection) == SCHEMA_VERSION:
+            return
+        # Two processes may open a new store at once; without the lock one reads half of the other's work.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        if _version(connection) is None:
             metadata.create_all(connection)
             connection.execute(meta.insert().values(key="schema_version", value=str(SCHEMA_VERSION)))
             connection.execute(meta.insert().values(key="revision", value="0"))
-            return
-        query = sa.select(meta.c.value).where(meta.c.key == "schema_version")
-        version = int(connection.execute(query).scalar_one())
-        if version > SCHEMA_VERSION:
-            message = (
-                f"the store has schema version {version}, this Headwater knows {SCHEMA_VERSION}; upgrade it"
-            )
-            raise StoreTooNew(message)
-        for step in range(version, SCHEMA_VERSION):
-            for statement in MIGRATIONS[step]:
-                connection.execute(sa.text(statement))
-        connection.execute(
-            meta.update().where(meta.c.key == "schema_version").values(value=str(SCHEMA_VERSION))
+        _bring_forward(connection)
+        connection.commit()
+
+
+def _version(connection: sa.Connection) -> int | None:
+    if not sa.inspect(connection).has_table("meta"):
+        return None
+    query = sa.select(meta.c.value).where(meta.c.key == "schema_version")
+    return int(connection.execute(query).scalar_one())
+
+
+def _bring_forward(connection: sa.Connection) -> None:
+    version = _version(connection) or 0
+    if version > SCHEMA_VERSION:
+        raise StoreTooNew(
+            f"the store has schema version {version}, this Headwater knows {SCHEMA_VERSION}; upgrade it"
         )
+    for step in range(version, SCHEMA_VERSION):
+        for statement in MIGRATIONS[step]:
+            connection.execute(sa.text(statement))
+    at = meta.c.key == "schema_version"
+    connection.execute(meta.update().where(at).values(value=str(SCHEMA_VERSION)))

@@ -150,7 +150,7 @@ async def test_a_sample_takes_no_more_than_it_was_asked_for(source: Source, tmp_
         report = await bench.harvest(kind="sample", scope=scope, newest=5)
         assert report.state == "complete", report.error
         taken = len(bench.content())
-        assert 1 <= taken
+        assert taken >= 1
         if "everything" not in source.card.scopes[:1]:  # archives of images alone are taken whole
             assert taken <= 5
 

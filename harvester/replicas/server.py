@@ -232,14 +232,19 @@ FAULTS: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse] | None]]
     "cut": lambda _: None,
     "broken": lambda _: None,
     "slow": lambda _: None,
+    "stall": lambda _: None,
 }
+
+
+WAITS = {"slow": 1.5, "stall": 120.0}
+"""Seconds before the answer; nobody waits for a stalled one."""
 
 
 async def _damaged(kind: str, request: web.Request, response: web.Response) -> web.StreamResponse:
     """Send a good answer badly: half of it, or with the connection cut in the middle."""
     body = response.body if isinstance(response.body, bytes) else b""
-    if kind == "slow":
-        await asyncio.sleep(1.5)
+    if kind in WAITS:
+        await asyncio.sleep(WAITS[kind])
         return response
     if kind == "broken":
         return web.Response(

@@ -23,6 +23,9 @@ _WORDS = re.compile(r"(?:\d{1,2}:\d{2}, )?([A-Z][a-z]{2})[a-z]* (\d{1,2}), (\d{4
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
+_OFFSETS: dict[str | None, str] = {None: "+00:00", "Z": "+00:00"}
+
+
 def clean(raw: object, *, embargo: bool = False, today: date | None = None) -> Cleaned[str]:
     """Read a date or time as far as it goes.
 
@@ -75,11 +78,12 @@ def _compose(parts: tuple[str | None, ...]) -> str | None:
     if day_ is None:
         return f"{year}-{int(month):02}" if 1 <= int(month) <= 12 else None
     try:
-        whole = datetime(int(year), int(month), int(day_), tzinfo=UTC)
+        whole = date(int(year), int(month), int(day_)).isoformat()
         if hour is None or minute is None:
-            return whole.date().isoformat()
-        offset = "+00:00" if zone in {None, "Z"} else str(zone)
-        moment = datetime.fromisoformat(f"{whole:%Y-%m-%d}T{hour}:{minute}:{second or '00'}{offset}")
-        return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+            return whole
+        moment = datetime.fromisoformat(f"{whole}T{hour}:{minute}:{second or '00'}{_OFFSETS.get(zone, zone)}")
+        if moment.utcoffset():
+            moment = moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    return moment.replace(tzinfo=None).isoformat() + "Z"

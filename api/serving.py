@@ -14,6 +14,7 @@ from aiohttp import web
 from api.app import create_app
 from api.node import Node
 from api.status import Trouble
+from config.process import settle
 from config.settings import Settings
 from index.engines.tantivy import EngineBusy, TantivyEngine
 from index.store import Store
@@ -57,6 +58,7 @@ async def serving(settings: Settings, say: Callable[[str], None]) -> AsyncIterat
     node = Node(store, engine, settings.public_url, settings.search_threads, settings.search_queue)
     runner = web.AppRunner(create_app(node), access_log=None, shutdown_timeout=2.0)
     await runner.setup()
+    settle()
     keeping = asyncio.create_task(_keep_up(store, engine))
     try:
         address = await _listen(runner, settings)

@@ -1,6 +1,7 @@
 """How fast is the line: read() of every source, and replica -> store -> engine for generated records.
 
-The replica runs in a process of its own, the harvest, the store and the engine in this one, as in a node.
+Processes as in a node: the replica, `headwater serve` with the engine, this one with harvest and store, and
+the reading process that a long harvest starts.
     make bench name=line                        100,000 records of zenodo, by its dump
     make bench name=line ARGS="--records 20000 --source figshare"
 """
@@ -10,11 +11,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import multiprocessing
+import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -22,14 +25,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import last_line, machine, resident_mb, say
+from config.process import settle
 from harvester import registry, run
 from harvester.http import Http
 from harvester.rehearse import REPLICAS
 from harvester.replicas.holdings import Listed
 from harvester.run import Order, harvest
 from index import intake
-from index import sync as syncing
 from index.engines.tantivy import TantivyEngine
+from index.search import Catalogue, Request
 from index.store import Store
 
 READ_EACH = 2000
@@ -43,6 +47,7 @@ def main() -> None:
     say("read() of each source, one thread")
     reads = {source.card.name: read_rate(source.card.name) for source in registry.SOURCES}
     say(json.dumps(reads))
+    settle()  # as the command does
     with tempfile.TemporaryDirectory(prefix="headwater-line-") as folder:
         line = asyncio.run(whole_line(asked.source, asked.records, Path(folder)))
     last_line({"benchmark": "line", "machine": machine(), "read_per_second": reads, "line": line})
@@ -64,29 +69,34 @@ def read_rate(name: str) -> int:
 
 
 async def whole_line(name: str, records: int, folder: Path) -> dict[str, Any]:
-    """Harvest generated records into an empty store while the engine follows."""
-    memory: list[float] = []
-    with replica_process(name, records) as base, stages() as spent, Store(folder / "store.sqlite") as store:
-        engine = TantivyEngine(folder / "index", writing=True)
-        stop = threading.Event()
-        follower = threading.Thread(target=follow, args=(store, engine, stop))
+    """Harvest generated records into an empty store while a serving node brings them into its engine."""
+    seen = Seen(records)
+    with (
+        process("rehearse", name, f"--generate={records}", "--port=0", "--json") as upstream,
+        process("serve", f"--data={folder}", "--port=0") as serving,
+        stages() as spent,
+        Store(folder / "store.sqlite") as store,
+    ):
+        assert upstream.stdout is not None
+        base = json.loads(upstream.stdout.readline())[name]
+        make_ahead(name, base)
+        engine = TantivyEngine(folder / "index")
+        parts = {"replica": upstream.pid, "harvest and store": os.getpid(), "engine": serving.pid}
+        before = {part: processor_seconds(pid) for part, pid in parts.items()}
         began = time.perf_counter()
-        follower.start()
         async with Http(user_agent="Headwater/bench (+loopback)", offline=True) as http:
             order = Order(registry.source(name), "everything", "full", base)
-            report = await harvest(store, http, order, lambda now: watch(now, memory, records))
+            report = await harvest(store, http, order, seen.watch)
         harvested = time.perf_counter() - began
-        stop.set()
-        follower.join()
-        syncing.sync(store, engine)
+        while engine.revision() < store.revision():  # noqa: ASYNC110  # another process brings it there
+            await asyncio.sleep(0.05)
         whole = time.perf_counter() - began
-        held = store.counts()[name]["current"]
-        engine.close()
+        busy = {part: processor_seconds(pid) - before[part] for part, pid in parts.items()}
+        held = Catalogue(store, engine).search(Request(size=0)).total
         size = await asyncio.to_thread(size_of, folder)
     if report.state != "complete" or held != records:
         message = f"the harvest ended {report.state} with {held} of {records}: {report.error}"
         raise SystemExit(message)
-    quarters = [memory[len(memory) * part // 4] for part in range(1, 4)] + memory[-1:]
     return {
         "source": name,
         "records": records,
@@ -94,48 +104,60 @@ async def whole_line(name: str, records: int, folder: Path) -> dict[str, Any]:
         "records_per_second": round(records / whole),
         "harvest_alone_per_second": round(records / harvested),
         "bytes_on_disk_per_record": round(size / records),
-        "resident_mb_at_quarters": quarters,
-        "seconds_by_stage": {stage: round(seconds, 1) for stage, seconds in spent.items()},
+        "resident_mb_at_quarters": seen.at_quarters(),
+        "processor_seconds": {part: round(each, 1) for part, each in (busy | {"read": seen.reading}).items()},
+        "wall_seconds_by_stage": {stage: round(seconds, 1) for stage, seconds in spent.items()},
     }
+
+
+MADE_AHEAD = {"zenodo": "/api/exporter"}
+"""What an upstream has made before anybody asks for it, such as the dump of the month."""
+
+
+def make_ahead(name: str, base: str) -> None:
+    if path := MADE_AHEAD.get(name):
+        with urllib.request.urlopen(base + path, timeout=300) as answer:
+            answer.read()
+
+
+class Seen:
+    """What can be seen of a harvest while it runs: memory, and the processor time of the reading process."""
+
+    def __init__(self, records: int) -> None:
+        self.records = records
+        self.memory: list[float] = []
+        self.reading = 0.0
+
+    def watch(self, report: run.Report) -> None:
+        self.memory.append(resident_mb())
+        for child in multiprocessing.active_children():
+            self.reading = processor_seconds(child.pid or 0)
+        if len(self.memory) % 20 == 0:
+            say(f"  {report.counts['added']:,} of {self.records:,}, {self.memory[-1]:.0f} MB")
+
+    def at_quarters(self) -> list[float]:
+        return [self.memory[len(self.memory) * part // 4] for part in range(1, 4)] + self.memory[-1:]
 
 
 def size_of(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def watch(report: run.Report, memory: list[float], records: int) -> None:
-    memory.append(resident_mb())
-    if report.pages % 20 == 0:
-        say(f"  {report.counts['seen']:,} of {records:,}, {memory[-1]:.0f} MB")
-
-
-def follow(store: Store, engine: TantivyEngine, stop: threading.Event) -> None:
-    """Keep the engine up to date, as a serving node does."""
-    while not stop.wait(0.5):
-        syncing.sync(store, engine)
+def processor_seconds(pid: int) -> float:
+    """Answer the processor time of a process, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
-def replica_process(name: str, records: int) -> Iterator[str]:
-    """Run the replica in a process of its own."""
-    command = [
-        sys.executable,
-        "-m",
-        "api.cli",
-        "rehearse",
-        name,
-        "--generate",
-        str(records),
-        "--port",
-        "0",
-        "--json",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
+def process(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a command of Headwater in a process of its own."""
+    command = [sys.executable, "-m", "api.cli", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as running:
         try:
-            yield json.loads(process.stdout.readline())[name]
+            yield running
         finally:
-            process.terminate()
+            running.terminate()
 
 
 @contextmanager
@@ -144,9 +166,7 @@ def stages() -> Iterator[dict[str, float]]:
     spent: dict[str, float] = {}
     places: list[tuple[Any, str, str]] = [
         (intake, "keep_page", "keep pages"),
-        (run, "_read", "read"),
         (intake, "keep_readings", "keep records"),
-        (TantivyEngine, "write", "index"),
     ]
     originals = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
     for owner, name, stage in places:

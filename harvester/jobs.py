@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
+from config.process import settle
 from config.settings import Settings
 from harvester import registry
 from harvester.http import Http
@@ -41,6 +42,7 @@ async def harvest_all(
     settings: Settings, wanted: Wanted, watch: Watch, note: Callable[[str, str], None]
 ) -> list[Report]:
     """Harvest sources one after the other while the index is kept up to date; offline from replicas."""
+    settle()
     with Store(settings.store_path) as store:
         async with AsyncExitStack() as stack:
             http = await stack.enter_async_context(

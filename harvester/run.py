@@ -1,29 +1,28 @@
-"""One harvest of one source: ask, keep, read, store, mark.
+"""One harvest of one source: ask, keep, read, store.
 
-The upstream is asked in one task while the last page is kept and read in a thread. Whatever ends the
-run - an error, a kill, Ctrl-C - the bookmark stands after the last page that was kept.
+Each of the four works on its own page while the others work on theirs. Whatever ends the run - an error, a
+kill, Ctrl-C - the bookmark stands after the last page that was kept, and what was not read waits.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
-from hashlib import blake2b
-from typing import Literal
+from typing import Literal, TypeVar
 
 import structlog
 
-from harvester import scope as scoping
-from harvester.errors import BadRecord, Changed, Refused, Unavailable, UpstreamError
+from harvester.errors import Changed, Refused, Unavailable, UpstreamError
 from harvester.http import Http, Polite
+from harvester.reader import Reader, Readings, read_batch
 from harvester.source import Ask, Card, Document, Page, Scope, Source
 from index import intake, ledger
-from index.batch import Outcome
-from index.intake import Raw, Unread
+from index.batch import Raw, Unread
+from index.prepared import digest_of
 from index.record import Withdrawal
 from index.store import Store, now
 
@@ -32,13 +31,16 @@ log = structlog.get_logger()
 Kind = Literal["full", "changes", "sample"]
 
 AHEAD = 2
-"""Pages asked for while an earlier one is being kept; more would only fill memory."""
+"""Pages that may wait between two of the four; more would only fill memory."""
 
 HEARTBEAT = 15.0
 SHRINK_REFUSED = 0.10
 """More than this share of a source vanishing at once is taken for a fault of the upstream, or ours."""
 ASKED_ONE_BY_ONE = 500
 """At most so many vanished documents are asked for in one run; the rest waits for the next."""
+
+Given = TypeVar("Given")
+Got = TypeVar("Got")
 
 _STATES: dict[type[UpstreamError], str] = {
     Unavailable: "unavailable",
@@ -107,7 +109,8 @@ async def harvest(store: Store, http: Http, order: Order, watch: Watch = lambda 
     report = Report(card.name, order.origin, begun.run_id)
     client = http.client(card, replica=order.replica)
     with ThreadPoolExecutor(1, thread_name_prefix=f"keep-{card.name}") as worker:
-        run = _Run(store, client, order, begun, report, watch, worker)
+        reader = Reader(order.source, order.scope)
+        run = _Run(store, client, order, begun, report, watch, worker, reader)
         pulse = asyncio.create_task(run.pulse())
         try:
             await run.whole()
@@ -119,6 +122,7 @@ async def harvest(store: Store, http: Http, order: Order, watch: Watch = lambda 
             report.state, report.error = "canceled", "stopped by the operator"
             raise
         finally:
+            reader.close()
             pulse.cancel()
             with suppress(asyncio.CancelledError):
                 await pulse
@@ -160,11 +164,32 @@ def reread(store: Store, source: Source, watch: Watch = lambda _: None) -> Repor
     run_id = ledger.begin_reread(store, name, origin=origin, scope=scope)
     report = Report(name, origin, run_id)
     for batch in intake.all_documents(store, name, 500):
-        _read_and_keep(store, source, scope, report, batch)
+        _keep_readings(store, report, source.card, read_batch(source, scope, batch))
         watch(report)
     ledger.end_reread(store, run_id)
     report.state = "complete"
     return report
+
+
+class _OnTheWay:
+    """Counts pages that were kept and whose records are not stored yet."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.none = asyncio.Event()
+        self.none.set()
+
+    def set_out(self) -> None:
+        self.count += 1
+        self.none.clear()
+
+    def arrived(self) -> None:
+        self.count -= 1
+        if self.count == 0:
+            self.none.set()
+
+    async def all_arrived(self) -> None:
+        await self.none.wait()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +203,20 @@ class _Run:
     report: Report
     watch: Watch
     worker: ThreadPoolExecutor
+    """Writes to the store, one thing after the other."""
+    reader: Reader
+    on_the_way: _OnTheWay = field(default_factory=_OnTheWay)
 
     async def whole(self) -> None:
-        await self._off_loop(self._read_leftovers)
-        async for page in _ahead(self.order.source.pages(self.client, self._ask())):
-            await self._off_loop(self._keep, page)
-            self.watch(self.report)
+        await self._read_leftovers()
+        asked = _ahead(self.order.source.pages(self.client, self._ask()))
+        kept = _ahead(self._keep(asked))
+        read = _ahead(self._read(kept))
+        async with aclosing(read):
+            async for readings in read:
+                await self._off_loop(self._store, readings)
+                self.on_the_way.arrived()
+                self.watch(self.report)
         self._believe()
         if self.order.kind == "full":
             await self._bury_the_vanished()
@@ -203,19 +236,39 @@ class _Run:
             options=self.order.options,
         )
 
-    async def _off_loop(self, work: Callable[..., None], *args: object) -> None:
-        await asyncio.get_running_loop().run_in_executor(self.worker, work, *args)
+    async def _keep(self, pages: AsyncGenerator[Page, None]) -> AsyncGenerator[Sequence[Unread], None]:
+        async with aclosing(pages):
+            async for page in pages:
+                if page.withdrawn:
+                    # What is listed and later withdrawn must arrive before it can go; and it goes before the
+                    # page is kept, so that a kill in between leaves the bookmark before the withdrawals.
+                    await self.on_the_way.all_arrived()
+                    await self._off_loop(self._withdraw, page.withdrawn)
+                self.on_the_way.set_out()
+                yield await self._off_loop(self._keep_page, page)
 
-    def _read_leftovers(self) -> None:
-        while batch := intake.unread(self.store, self.report.source, 500):
-            self._read(batch)
+    async def _read(self, kept: AsyncGenerator[Sequence[Unread], None]) -> AsyncGenerator[Readings, None]:
+        async with aclosing(kept):
+            async for batch in kept:
+                yield await self.reader.read(batch)
 
-    def _keep(self, page: Page) -> None:
+    def _store(self, readings: Readings) -> None:
+        _keep_readings(self.store, self.report, self.order.source.card, readings)
+
+    async def _off_loop(self, work: Callable[[Given], Got], given: Given) -> Got:
+        return await asyncio.get_running_loop().run_in_executor(self.worker, work, given)
+
+    async def _read_leftovers(self) -> None:
+        while batch := await asyncio.to_thread(intake.unread, self.store, self.report.source, 500):
+            await self._off_loop(self._store, await self.reader.read(batch))
+
+    def _withdraw(self, gone: Mapping[str, Withdrawal]) -> None:
+        count = intake.withdraw(self.store, self.begun.run_id, self.report.source, gone)
+        self.report.counts["withdrawn"] += count
+
+    def _keep_page(self, page: Page) -> list[Unread]:
         card = self.order.source.card
         raws = [Raw(_identity(document), document.body, document.media_type) for document in page.documents]
-        if page.withdrawn:  # first, so that a kill in between leaves the bookmark before them
-            gone = intake.withdraw(self.store, self.begun.run_id, card.name, page.withdrawn)
-            self.report.counts["withdrawn"] += gone
         waiting = intake.keep_page(
             self.store,
             self.begun.run_id,
@@ -225,17 +278,13 @@ class _Run:
             raws=raws,
             bookmark=page.bookmark,
             announced=page.announced,
-            withdrawn=page.withdrawn,
             mapping_version=card.mapping_version,
         )
         self.report.pages += 1
         self.report.announced = page.announced or self.report.announced
         self.report.counts["seen"] += len(raws)
         self.report.counts["unchanged"] += len(raws) - len(waiting)
-        self._read(waiting)
-
-    def _read(self, batch: Sequence[Unread]) -> None:
-        _read_and_keep(self.store, self.order.source, self.order.scope, self.report, batch)
+        return waiting
 
     def _believe(self) -> None:
         """Refuse to call a harvest complete that holds far too little."""
@@ -265,8 +314,7 @@ class _Run:
             withdrawal = await self.order.source.gone(self.client, upstream_id)
             if withdrawal is not None:
                 gone[upstream_id] = withdrawal
-        count = intake.withdraw(self.store, self.begun.run_id, card.name, gone)
-        self.report.counts["withdrawn"] += count
+        await self._off_loop(self._withdraw, gone)
 
 
 def _make_room(store: Store, order: Order) -> None:
@@ -278,94 +326,51 @@ def _make_room(store: Store, order: Order) -> None:
         log.info("made room", source=name, was=before.origin, now=order.origin, records=count)
 
 
-def _read_and_keep(store: Store, source: Source, scope: str, report: Report, batch: Sequence[Unread]) -> None:
-    card = source.card
-    readings = [(waiting, _read(source, waiting.raw)) for waiting in batch]
-    stays = _stays_in_scope(store, card.name, scope, readings)
-    outcomes, findings = [], _Findings()
-    for waiting, result in readings:
-        if isinstance(result, str):
-            outcomes.append(Outcome(waiting.did, None, reason=result))
-            continue
-        findings.add(result.unmapped, result.notes, waiting.raw.upstream_id)
-        record = scoping.place(result.record, scope, stays)
-        outcomes.append(Outcome(waiting.did, record))
+def _keep_readings(store: Store, report: Report, card: Card, readings: Readings) -> None:
     counts = intake.keep_readings(
         store,
         report.run_id,
-        outcomes,
+        readings.outcomes,
         source=card.name,
         origin=report.origin,
         retrieved_at=now(),
         mapping_version=card.mapping_version,
-        findings=findings.found,
+        findings=readings.findings,
     )
     report.counts.update(counts)
 
 
-def _read(source: Source, raw: Raw) -> scoping.Reading | str:
-    """Read one document; a bad one answers the reason instead."""
-    document = Document(raw.upstream_id, raw.body, raw.media_type)
-    try:
-        return source.read(document)
-    except BadRecord as error:
-        return str(error)
-    except (ValueError, TypeError, KeyError, AttributeError, LookupError) as error:
-        # A shape nobody foresaw. The document waits in quarantine with this reason and its raw text.
-        return f"{type(error).__name__}: {error}"[:300]
-
-
-def _stays_in_scope(
-    store: Store, source: str, scope: str, readings: Iterable[tuple[Unread, scoping.Reading | str]]
-) -> set[str]:
-    if scope == "everything":
-        return set()
-    ids = [result.record.id for _, result in readings if not isinstance(result, str)]
-    return intake.ids_held(store, source, ids)
-
-
 def _identity(document: Document) -> str:
-    return document.id or f"?{blake2b(document.body, digest_size=16).hexdigest()}"
+    return document.id or f"?{digest_of(document.body).hex()}"
 
 
-class _Findings:
-    """Counts what readings noticed, with one example each."""
+async def _ahead(items: AsyncIterator[Got]) -> AsyncGenerator[Got, None]:
+    """Make the next items while earlier ones are being used; an error comes after what came before it."""
+    queue: asyncio.Queue[Got | _Ended] = asyncio.Queue(AHEAD)
 
-    def __init__(self) -> None:
-        self.found: dict[tuple[str, str], tuple[int, str]] = {}
-
-    def add(self, unmapped: Iterable[str], notes: Iterable[tuple[str, str]], id_: str) -> None:
-        for path in unmapped:
-            self._count(("unmapped", path), id_)
-        for reason, raw in notes:
-            self._count(("value", reason), f"{id_}: {raw}")
-
-    def _count(self, key: tuple[str, str], example: str) -> None:
-        count, first = self.found.get(key, (0, example))
-        self.found[key] = count + 1, first
-
-
-async def _ahead(pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
-    """Ask for the next pages while the last one is being kept."""
-    queue: asyncio.Queue[Page | BaseException | None] = asyncio.Queue(AHEAD)
-
-    async def ask() -> None:
+    async def make() -> None:
         try:
-            async for page in pages:
-                await queue.put(page)
-            await queue.put(None)
-        except UpstreamError as error:
-            await queue.put(error)
+            async for item in items:
+                await queue.put(item)
+            await queue.put(_Ended(None))
         except Exception as error:  # noqa: BLE001  # carried over to the consumer, which raises it
-            await queue.put(error)
+            await queue.put(_Ended(error))
+        finally:
+            if isinstance(items, AsyncGenerator):
+                await items.aclose()
 
-    task = asyncio.create_task(ask())
+    task = asyncio.create_task(make())
     try:
-        while (item := await queue.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
+        while not isinstance(item := await queue.get(), _Ended):
             yield item
+        if item.error is not None:
+            raise item.error
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    error: Exception | None

@@ -8,8 +8,8 @@ Within the scope a record stays once it was taken, even when its upstream edits 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
-from harvester.source import Reading
 from index.record import Record
 
 _BY_MAKERS = "czi nd2 lif oib oif oir vsi ims lsm stk dv sld zvi svs ndpi mrxs bif dm3 dm4 emi eer"
@@ -66,14 +66,18 @@ def why(record: Record) -> tuple[str, ...]:
     return tuple(dict.fromkeys(reasons))[:6]
 
 
-def place(record: Record, scope: str, stays: set[str]) -> Record | None:
-    """Put a record in its scope: with the reasons, or None when it is outside and was never taken."""
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A record in a scope, or outside of it and then kept only if it was inside once."""
+
+    record: Record
+    is_inside: bool
+
+
+def place(record: Record, scope: str) -> Placed:
+    """Put a record in its scope, with the reasons."""
     if scope == "everything" or record.withdrawn is not None:
-        return record
+        return Placed(record, is_inside=True)
     reasons = why(record)
-    if not reasons and record.id in stays:
-        reasons = ("was in scope before",)
-    return record.model_copy(update={"taken_for": reasons}) if reasons else None
-
-
-__all__ = ["FORMATS", "TERMS", "WORDS", "Reading", "place", "why"]
+    taken_for = reasons or ("was in scope before",)
+    return Placed(record.model_copy(update={"taken_for": taken_for}), is_inside=bool(reasons))

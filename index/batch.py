@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from index import tables as t
-from index.record import Record, Withdrawal
-from index.store import Row, Store, in_chunks, now, revision_of
+from index.prepared import Prepared, buried
+from index.store import CHUNK, Row, Store, in_chunks, insert_all, now, revision_of
 
-NOT_IN_PAYLOAD = {"retrieved_at", "mapping_version"}
-"""Facts about our reading rather than the data set; a change of them alone changes no record."""
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """One document as it came: the upstream's id, the body, and what it is."""
+
+    upstream_id: str
+    body: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A document that waits to be read; the digest tells which bytes of it were."""
+
+    did: int
+    raw: Raw
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a document: a record, out of scope, or a reason to set it aside."""
+    """What became of a document: a record, or a reason to set it aside."""
 
     did: int
-    record: Record | None
+    digest: bytes
+    record: Prepared | None
     reason: str | None = None
+    only_if_held: bool = False
+    """Outside of the scope: kept only if the store holds the record already."""
 
 
 class Batch:
@@ -53,48 +70,48 @@ class Batch:
         self.documents: list[dict[str, Any]] = []
         self.aside: list[dict[str, Any]] = []
         self.out: list[dict[str, Any]] = []
-        self.renewed: list[tuple[int, Record]] = []
+        self.renewed: list[tuple[int, Prepared]] = []
 
     def load(self, ids: list[str]) -> None:
         rows = in_chunks(self.connection, sa.select(t.records), t.records.c.id, ids)
         self.held = {row.id: row for row in rows}
 
     def take(self, outcome: Outcome) -> None:
-        record = outcome.record
-        if outcome.reason is not None:
+        record, at = outcome.record, {"b_did": outcome.did, "b_digest": outcome.digest}
+        if record is None:
             self.counts["quarantined"] += 1
-            self.aside.append({"did": outcome.did, "reason": outcome.reason})
-        elif record is None:
+            self.aside.append({**at, "reason": outcome.reason or "no record"})
+        elif outcome.only_if_held and not self._holds(record.id):
             self.counts["out_of_scope"] += 1
-            self.out.append({"b_did": outcome.did})
+            self.out.append(at)
         else:
-            self.documents.append({"b_did": outcome.did, "b_record": record.id})
+            self.documents.append({**at, "b_record": record.id})
             self._take_record(outcome.did, record)
 
-    def _take_record(self, did: int, record: Record) -> None:
+    def _holds(self, id_: str) -> bool:
+        before = self.held.get(id_)
+        return before is not None and before.state == "current"
+
+    def _take_record(self, did: int, record: Prepared) -> None:
         before = self.held.get(record.id)
-        if record.withdrawn and record.title is None:
+        if record.withdrawn and record.is_bare:
             if before is None or before.state == "withdrawn":
                 self.counts["unchanged"] += 1  # never held, or known to be gone
                 return
-            last = Record.model_validate_json(self.store.unpack(before.payload))
-            record = buried(last, record.withdrawn)
-        body = body_of(record)
-        digest = blake2b(body, digest_size=16).digest()
-        state = "withdrawn" if record.withdrawn else "current"
-        if before is not None and before.state == state and before.hash == digest:
+            record = buried(self.store.unpack(before.payload), record.withdrawn)
+        if before is not None and before.state == record.state and before.hash == record.digest:
             self.counts["unchanged"] += 1
             return
-        if before is not None and state == before.state == "withdrawn":
+        if before is not None and record.state == before.state == "withdrawn":
             self.counts["unchanged"] += 1  # a tombstone keeps its last copy
             return
         self.revision += 1
         row = {
             "did": did,
-            "state": state,
+            "state": record.state,
             "revision": self.revision,
-            "hash": digest,
-            "payload": self.store.blobs.pack(f"{self.source} record", body),
+            "hash": record.digest,
+            "payload": self.store.blobs.pack(f"{self.source} record", record.body),
             "origin": self.origin,
             "retrieved_at": self.retrieved_at,
             "mapping_version": self.mapping_version,
@@ -108,7 +125,7 @@ class Batch:
             rid = before.rid
             self._close(before)
             self.changed.append({"b_rid": rid, **row})
-            self.counts[_what_changed(before.state, state)] += 1
+            self.counts[_what_changed(before.state, record.state)] += 1
         self.held[record.id] = _Written(rid=rid, **row)
         self.renewed.append((rid, record))
 
@@ -144,12 +161,10 @@ class Batch:
         for table in (t.identifiers, t.links) if stale else ():
             self.connection.execute(table.delete().where(table.c.rid == sa.bindparam("b_rid")), stale)
         last = dict(self.renewed)
-        own = [row for rid, record in last.items() for row in _identifier_rows(rid, record)]
-        out = [row for rid, record in last.items() for row in _link_rows(rid, record)]
-        if own:
-            self.connection.execute(t.identifiers.insert(), own)
-        if out:
-            self.connection.execute(t.links.insert(), out)
+        own = [(rid, *pair) for rid, record in last.items() for pair in record.identifiers]
+        out = [(rid, *link) for rid, record in last.items() for link in record.links]
+        insert_all(self.connection, t.identifiers, ("rid", "scheme", "value"), own)
+        insert_all(self.connection, t.links, ("rid", "relation", "scheme", "value"), out)
 
 
 class _Written:
@@ -165,50 +180,31 @@ def _what_changed(before: str, after: str) -> str:
     return "restored" if before == "withdrawn" else "changed"
 
 
-def _identifier_rows(rid: int, record: Record) -> Iterator[dict[str, Any]]:
-    pairs = {(identifier.scheme, identifier.value) for identifier in record.identifiers}
-    pairs |= {("doi", doi) for doi in (record.doi, record.concept_doi) if doi}
-    for scheme, value in pairs:
-        yield {"rid": rid, "scheme": scheme, "value": value}
-
-
-def _link_rows(rid: int, record: Record) -> Iterator[dict[str, Any]]:
-    rows: set[tuple[str, str | None, str]] = {
-        (other.relation, other.scheme, other.id) for other in record.related
-    }
-    for paper in record.publications:
-        for scheme, value in (("doi", paper.doi), ("pmid", paper.pmid), ("pmcid", paper.pmcid)):
-            if value:
-                rows.add(("IsSupplementTo", scheme, value))
-    for relation, kind, other_id in rows:
-        yield {"rid": rid, "relation": relation, "scheme": kind, "value": other_id}
-
-
 def _mark_documents(
     execute: Callable[..., object],
     read: list[dict[str, Any]],
     out: list[dict[str, Any]],
     version: int,
 ) -> None:
-    at = t.documents.c.did == sa.bindparam("b_did")
     if read:
-        execute(
-            t.documents.update()
-            .where(at)
-            .values(state="read", mapping_version=version, record_id=sa.bindparam("b_record")),
-            read,
-        )
-        execute(t.quarantine.delete().where(t.quarantine.c.did == sa.bindparam("b_did")), read)
+        marks = {"state": "read", "mapping_version": version, "record_id": sa.bindparam("b_record")}
+        execute(_as_read().values(marks), read)
+        for start in range(0, len(read), CHUNK):
+            dids = [row["b_did"] for row in read[start : start + CHUNK]]
+            execute(t.quarantine.delete().where(t.quarantine.c.did.in_(dids)))
     if out:
-        execute(
-            t.documents.update().where(at).values(state="out_of_scope", mapping_version=version, raw=None),
-            out,
-        )
+        execute(_as_read().values(state="out_of_scope", mapping_version=version, raw=None), out)
+
+
+def _as_read() -> sa.Update:
+    """Update a document unless its upstream sent other bytes while we read these; those wait, unread."""
+    at = t.documents.c.did == sa.bindparam("b_did")
+    return t.documents.update().where(at, t.documents.c.hash == sa.bindparam("b_digest"))
 
 
 def _set_aside(connection: sa.Connection, aside: list[dict[str, Any]], run_id: int, version: int) -> None:
     at = now()
-    dids = [row["did"] for row in aside]
+    dids = [row["b_did"] for row in aside]
     rows = {row.did: row for row in in_chunks(connection, sa.select(t.documents), t.documents.c.did, dids)}
     statement = insert(t.quarantine)
     updated = {name: statement.excluded[name] for name in ("reason", "last_at", "run_id", "mapping_version")}
@@ -216,9 +212,9 @@ def _set_aside(connection: sa.Connection, aside: list[dict[str, Any]], run_id: i
         statement.on_conflict_do_update(index_elements=["did"], set_=updated),
         [
             {
-                "did": row["did"],
-                "source": rows[row["did"]].source,
-                "upstream_id": rows[row["did"]].upstream_id,
+                "did": row["b_did"],
+                "source": rows[row["b_did"]].source,
+                "upstream_id": rows[row["b_did"]].upstream_id,
                 "reason": row["reason"],
                 "first_at": at,
                 "last_at": at,
@@ -228,23 +224,9 @@ def _set_aside(connection: sa.Connection, aside: list[dict[str, Any]], run_id: i
             for row in aside
         ],
     )
-    connection.execute(
-        t.documents.update()
-        .where(t.documents.c.did == sa.bindparam("b_did"))
-        .values(state="quarantined", mapping_version=version),
-        [{"b_did": did} for did in dids],
-    )
-
-
-def buried(last: Record, withdrawal: Withdrawal) -> Record:
-    """Make a tombstone that keeps the last copy."""
-    return last.model_copy(update={"withdrawn": withdrawal, "access": "closed"})
+    marks = [{"b_did": row["b_did"], "b_digest": row["b_digest"]} for row in aside]
+    connection.execute(_as_read().values(state="quarantined", mapping_version=version), marks)
 
 
 def set_revision(connection: sa.Connection, revision: int) -> None:
     connection.execute(t.meta.update().where(t.meta.c.key == "revision").values(value=str(revision)))
-
-
-def body_of(record: Record) -> bytes:
-    """Write a record down as it is kept: without empty fields and without facts about our reading."""
-    return record.model_dump_json(exclude_defaults=True, exclude=NOT_IN_PAYLOAD).encode()

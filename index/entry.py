@@ -221,4 +221,4 @@ def _magnitude(size: int | None) -> int:
 
 
 def _unique(values: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(value for value in values if value))
+    return list(dict.fromkeys(filter(None, values)))

@@ -8,35 +8,20 @@ killed between the two finds the unread documents when it starts again; nothing 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from hashlib import blake2b
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from index import tables as t
-from index.batch import Batch, Outcome, body_of, buried, set_revision
-from index.record import Record, Withdrawal
+from index.batch import Batch, Outcome, Raw, Unread, set_revision
+from index.prepared import buried, digest_of
+from index.record import Withdrawal
 from index.store import CHUNK, Row, Store, in_chunks, inserted_id, now, revision_of
 
-
-@dataclass(frozen=True, slots=True)
-class Raw:
-    """One document as it came: the upstream's id, the body, and what it is."""
-
-    upstream_id: str
-    body: bytes
-    media_type: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """A document that waits to be read."""
-
-    did: int
-    raw: Raw
+Findings = dict[tuple[str, str], tuple[int, str]]
+"""What readings noticed, by kind and name: how often, and one example."""
 
 
 def keep_page(  # noqa: PLR0913  # a page is these facts
@@ -49,14 +34,13 @@ def keep_page(  # noqa: PLR0913  # a page is these facts
     raws: Sequence[Raw],
     bookmark: str,
     announced: int | None,
-    withdrawn: Mapping[str, Withdrawal],
     mapping_version: int,
 ) -> list[Unread]:
     """Keep one upstream answer and the bookmark after it; answer the documents that must be read.
 
     A document whose bytes are the same as last time, read by the same mapping, need not be read again.
     """
-    unread: dict[str, Raw] = {}
+    unread: dict[str, tuple[Raw, bytes]] = {}
     with store.transaction() as connection:
         page_id = inserted_id(
             connection.execute(
@@ -68,12 +52,12 @@ def keep_page(  # noqa: PLR0913  # a page is these facts
         held = _held(connection, source, [raw.upstream_id for raw in raws])
         same, rows = [], []
         for raw in raws:
-            digest = blake2b(raw.body, digest_size=16).digest()
+            digest = digest_of(raw.body)
             before = held.get(raw.upstream_id)
             if before and _as_read(before, digest, mapping_version):
                 same.append(before.did)
                 continue
-            unread[raw.upstream_id] = raw
+            unread[raw.upstream_id] = raw, digest
             rows.append(
                 {
                     "source": source,
@@ -104,15 +88,14 @@ def keep_page(  # noqa: PLR0913  # a page is these facts
                 announced=sa.func.coalesce(announced, t.sources.c.announced),
             )
         )
-        gone = _withdraw(connection, source, withdrawn, store)
         _count(
             connection,
             run_id,
-            {"pages": 1, "seen": len(raws), "unchanged": len(same), "withdrawn": gone},
+            {"pages": 1, "seen": len(raws), "unchanged": len(same)},
         )
         dids = _held(connection, source, list(unread))
     _train(store)
-    return [Unread(dids[id_].did, raw) for id_, raw in unread.items()]
+    return [Unread(dids[id_].did, raw, digest) for id_, (raw, digest) in unread.items()]
 
 
 def keep_readings(  # noqa: PLR0913
@@ -124,7 +107,7 @@ def keep_readings(  # noqa: PLR0913
     origin: str,
     retrieved_at: str,
     mapping_version: int,
-    findings: Mapping[tuple[str, str], tuple[int, str]],
+    findings: Findings,
 ) -> Counter[str]:
     """Turn readings into records; answer how many were added, changed, unchanged, ... .
 
@@ -286,8 +269,7 @@ def _withdraw(connection: sa.Connection, source: str, gone: Mapping[str, Withdra
     revision = revision_of(connection)
     for row in rows:
         revision += 1
-        last = Record.model_validate_json(store.unpack(row.payload))
-        body = body_of(buried(last, gone[row.upstream_id]))
+        tombstone = buried(store.unpack(row.payload), gone[row.upstream_id])
         connection.execute(
             t.versions.insert().values(
                 rid=row.rid, from_revision=row.revision, to_revision=revision, payload=row.payload
@@ -299,8 +281,8 @@ def _withdraw(connection: sa.Connection, source: str, gone: Mapping[str, Withdra
             .values(
                 state="withdrawn",
                 revision=revision,
-                hash=blake2b(body, digest_size=16).digest(),
-                payload=store.blobs.pack(f"{source} record", body),
+                hash=tombstone.digest,
+                payload=store.blobs.pack(f"{source} record", tombstone.body),
             )
         )
         # The next time the upstream lists it, it must be read again even if its bytes are the same.
@@ -314,9 +296,7 @@ def _count(connection: sa.Connection, run_id: int, counts: Mapping[str, int]) ->
     connection.execute(t.runs.update().where(t.runs.c.id == run_id).values(heartbeat_at=now(), **values))
 
 
-def _keep_findings(
-    connection: sa.Connection, run_id: int, findings: Mapping[tuple[str, str], tuple[int, str]]
-) -> None:
+def _keep_findings(connection: sa.Connection, run_id: int, findings: Findings) -> None:
     if not findings:
         return
     statement = insert(t.findings)
@@ -341,11 +321,4 @@ def _train(store: Store) -> None:
 
 
 def _unread(store: Store, row: Row) -> Unread:
-    return Unread(row.did, Raw(row.upstream_id, store.unpack(row.raw), row.media_type))
-
-
-def ids_held(store: Store, source: str, ids: Iterable[str]) -> set[str]:
-    """Tell which record ids the store holds as current; those stay in scope."""
-    query = sa.select(t.records.c.id).where(t.records.c.source == source, t.records.c.state == "current")
-    with store.reading() as connection:
-        return {row.id for row in in_chunks(connection, query, t.records.c.id, ids)}
+    return Unread(row.did, Raw(row.upstream_id, store.unpack(row.raw), row.media_type), row.hash)

@@ -377,6 +377,15 @@ def in_chunks(
         yield from connection.execute(query.where(column.in_(values[start : start + CHUNK])))
 
 
+def insert_all(
+    connection: sa.Connection, table: sa.Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Insert many small rows; as Core does, without its 4 µs per row (a record has about five such rows)."""
+    if rows:
+        statement = table.insert().compile(connection, column_keys=list(columns))
+        connection.exec_driver_sql(str(statement), list(rows))
+
+
 def _plain(row: Row) -> dict[str, Any]:
     """Turn a row into a mapping whose keys are plain strings; SQLAlchemy's are of a class of their own."""
     return {str(name): value for name, value in row._mapping.items()}

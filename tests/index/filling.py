@@ -6,26 +6,32 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from index import intake, ledger
-from index.batch import Outcome
+from index.batch import Outcome, Raw, Unread
 from index.engines.tantivy import TantivyEngine
+from index.prepared import prepare
 from index.record import Record
 from index.search import Catalogue
 from index.store import Store
 from index.sync import sync
 
 
+def read_as(waiting: Unread, record: Record) -> Outcome:
+    """What became of a document: this record."""
+    return Outcome(waiting.did, waiting.digest, prepare(record))
+
+
 def fill(store: Store, records: Iterable[Record], source: str = "demo") -> dict[str, int]:
     """Keep records as one page of one complete run; answer the counts."""
     run = ledger.begin(store, source, origin="replica", scope="everything", kind="full")
     wanted = list(records)
-    raws = [intake.Raw(record.id, record.model_dump_json().encode(), "application/json") for record in wanted]
+    raws = [Raw(record.id, record.model_dump_json().encode(), "application/json") for record in wanted]
     unread = intake.keep_page(
         store, run.run_id, source=source, url="https://demo", asked_at="2026-11-22T10:00:00Z", raws=raws,
-        bookmark="1", announced=len(raws), withdrawn={}, mapping_version=1,
+        bookmark="1", announced=len(raws), mapping_version=1,
     )  # fmt: skip
     by_id = {record.id: record for record in wanted}
     counts = intake.keep_readings(
-        store, run.run_id, [Outcome(u.did, by_id[u.raw.upstream_id]) for u in unread], source=source,
+        store, run.run_id, [read_as(u, by_id[u.raw.upstream_id]) for u in unread], source=source,
         origin="replica", retrieved_at="2026-11-22T10:00:00Z", mapping_version=1, findings={},
     )  # fmt: skip
     ledger.end(store, run.run_id, state="complete")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,13 @@ import sqlalchemy as sa
 
 from index import intake, ledger
 from index import tables as t
-from index.batch import Outcome
+from index.batch import Outcome, Raw
 from index.blobs import SAMPLES_WANTED
 from index.engines.tantivy import TantivyEngine
 from index.record import Dates, Identifier, Record, Related, Withdrawal
 from index.store import Store
 from index.sync import rebuild, sync
-from tests.index.filling import fill
+from tests.index.filling import fill, read_as
 
 
 def a(id_: str, **fields: Any) -> Record:
@@ -36,7 +38,7 @@ def test_a_new_reading_of_the_same_content_changes_nothing(store: Store) -> None
     run = ledger.begin_reread(store, "demo", origin="replica", scope="everything")
     (batch,) = intake.all_documents(store, "demo", 10)
     counts = intake.keep_readings(
-        store, run, [Outcome(batch[0].did, a("1", mapping_version=2))], source="demo", origin="replica",
+        store, run, [read_as(batch[0], a("1", mapping_version=2))], source="demo", origin="replica",
         retrieved_at="2027-01-01T00:00:00Z", mapping_version=2, findings={},
     )  # fmt: skip
     assert dict(counts) == {"unchanged": 1}
@@ -94,12 +96,12 @@ def test_a_notice_of_withdrawal_of_something_never_held_adds_nothing(store: Stor
 
 def test_pages_and_bookmark_are_one_transaction(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     run = ledger.begin(store, "demo", origin="replica", scope="everything", kind="full")
-    monkeypatch.setattr("index.intake._withdraw", _explode)
+    monkeypatch.setattr("index.intake._count", _explode)
     with pytest.raises(RuntimeError):
         intake.keep_page(
             store, run.run_id, source="demo", url="u", asked_at="2026-01-01T00:00:00Z",
-            raws=[intake.Raw("1", b"{}", "application/json")], bookmark="after", announced=None,
-            withdrawn={}, mapping_version=1,
+            raws=[Raw("1", b"{}", "application/json")], bookmark="after", announced=None,
+            mapping_version=1,
         )  # fmt: skip
     assert store.source_states()["demo"].bookmark is None
     assert intake.unread(store, "demo", 10) == []
@@ -113,11 +115,11 @@ def test_a_document_kept_but_not_read_waits(store: Store) -> None:
     run = ledger.begin(store, "demo", origin="replica", scope="everything", kind="full")
     intake.keep_page(
         store, run.run_id, source="demo", url="u", asked_at="2026-01-01T00:00:00Z",
-        raws=[intake.Raw("1", b'{"a": 1}', "application/json")], bookmark="after", announced=None,
-        withdrawn={}, mapping_version=1,
+        raws=[Raw("1", b'{"a": 1}', "application/json")], bookmark="after", announced=None,
+        mapping_version=1,
     )  # fmt: skip
     (waiting,) = intake.unread(store, "demo", 10)
-    assert waiting.raw == intake.Raw("1", b'{"a": 1}', "application/json")
+    assert waiting.raw == Raw("1", b'{"a": 1}', "application/json")
     assert store.source_states()["demo"].bookmark == "after"
 
 
@@ -125,15 +127,15 @@ def test_a_quarantined_document_keeps_its_text_and_leaves_when_it_can_be_read(st
     run = ledger.begin(store, "demo", origin="replica", scope="everything", kind="full")
     (waiting,) = intake.keep_page(
         store, run.run_id, source="demo", url="u", asked_at="2026-01-01T00:00:00Z",
-        raws=[intake.Raw("demo:1", b"odd", "application/json")], bookmark="b", announced=None,
-        withdrawn={}, mapping_version=1,
+        raws=[Raw("demo:1", b"odd", "application/json")], bookmark="b", announced=None,
+        mapping_version=1,
     )  # fmt: skip
     keep: dict[str, Any] = {"source": "demo", "origin": "replica", "retrieved_at": "2026-01-01T00:00:00Z",
             "mapping_version": 1, "findings": {}}  # fmt: skip
-    intake.keep_readings(store, run.run_id, [Outcome(waiting.did, None, "no title")], **keep)
+    intake.keep_readings(store, run.run_id, [Outcome(waiting.did, waiting.digest, None, "no title")], **keep)
     (aside,) = store.quarantined("demo")
     assert aside["reason"] == "no title"
-    intake.keep_readings(store, run.run_id, [Outcome(waiting.did, a("1"))], **keep)
+    intake.keep_readings(store, run.run_id, [read_as(waiting, a("1"))], **keep)
     assert store.quarantined() == []
     assert store.raw("demo:1") == (b"odd", "application/json")
 
@@ -142,10 +144,10 @@ def test_one_record_twice_in_a_batch_ends_as_the_last(store: Store) -> None:
     run = ledger.begin(store, "demo", origin="replica", scope="everything", kind="full")
     waiting = intake.keep_page(
         store, run.run_id, source="demo", url="u", asked_at="2026-01-01T00:00:00Z",
-        raws=[intake.Raw("x", b"1", "a/b"), intake.Raw("y", b"2", "a/b")], bookmark="b", announced=None,
-        withdrawn={}, mapping_version=1,
+        raws=[Raw("x", b"1", "a/b"), Raw("y", b"2", "a/b")], bookmark="b", announced=None,
+        mapping_version=1,
     )  # fmt: skip
-    outcomes = [Outcome(w.did, a("1", title=w.raw.upstream_id)) for w in waiting]
+    outcomes = [read_as(w, a("1", title=w.raw.upstream_id)) for w in waiting]
     intake.keep_readings(
         store, run.run_id, outcomes, source="demo", origin="replica", retrieved_at="2026-01-01T00:00:00Z",
         mapping_version=1, findings={},
@@ -288,3 +290,23 @@ def _entries(engine: TantivyEngine) -> set[tuple[int, int, int]]:
         searcher.fast_field_values(name, addresses) for name in ("rid", "from_revision", "to_revision")
     ]
     return set(zip(*columns, strict=True))
+
+
+def test_a_document_that_changed_while_it_was_read_is_read_again(store: Store) -> None:
+    run = ledger.begin(store, "demo", origin="replica", scope="everything", kind="full")
+    page: dict[str, Any] = {"source": "demo", "url": "u", "asked_at": "2026-01-01T00:00:00Z", "bookmark": "b",
+            "announced": None, "mapping_version": 1}  # fmt: skip
+    (first,) = intake.keep_page(store, run.run_id, raws=[Raw("1", b"first", "a/b")], **page)
+    intake.keep_page(store, run.run_id, raws=[Raw("1", b"second", "a/b")], **page)
+    intake.keep_readings(
+        store, run.run_id, [read_as(first, a("1"))], source="demo", origin="replica",
+        retrieved_at="2026-01-01T00:00:00Z", mapping_version=1, findings={},
+    )  # fmt: skip
+    (waiting,) = intake.unread(store, "demo", 10)
+    assert waiting.raw.body == b"second"
+
+
+def test_processes_that_open_a_new_store_at_once_agree(tmp_path: Path) -> None:
+    command = f"from pathlib import Path; from index.store import Store; Store(Path({str(tmp_path / 's')!r}))"
+    opening = [subprocess.Popen([sys.executable, "-c", command]) for _ in range(6)]
+    assert [process.wait(60) for process in opening] == [0] * 6

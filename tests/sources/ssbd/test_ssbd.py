@@ -268,7 +268,7 @@ class _Stopped(Exception):
 
 async def _interrupted(bench: Bench) -> None:
     def stop(report: Any) -> None:
-        if report.pages == 1:
+        if report.pages >= 1:
             raise _Stopped
 
     with pytest.raises(_Stopped):

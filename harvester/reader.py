@@ -1,0 +1,128 @@
+"""Documents to records, many at a time: in a thread, or beside us in a process when a harvest is long.
+
+Reading is the part of a harvest that needs Python most, and a second core helps it only in a process of
+its own. That takes a second to start, so a harvest of some hundred documents does without.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+
+import structlog
+
+from config.process import settle
+from harvester import registry
+from harvester import scope as scoping
+from harvester.errors import BadRecord
+from harvester.source import Document, Reading, Source
+from index.batch import Outcome, Unread
+from index.intake import Findings
+from index.prepared import prepare
+
+log = structlog.get_logger()
+
+LONG = 2_000
+"""Documents from which on a harvest is long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """What became of documents, and what was noticed on the way."""
+
+    outcomes: Sequence[Outcome]
+    findings: Findings
+
+
+class Reader:
+    """Reads for one harvest. Close it."""
+
+    def __init__(self, source: Source, scope: str) -> None:
+        self.source, self.scope = source, scope
+        self._seen = 0
+        self._beside: ProcessPoolExecutor | None = None
+
+    async def read(self, batch: Sequence[Unread]) -> Readings:
+        """Read a batch."""
+        self._seen += len(batch)
+        if self._beside is None and self._seen > LONG:
+            spawn = multiprocessing.get_context("spawn")
+            self._beside = ProcessPoolExecutor(1, mp_context=spawn, initializer=_begin)
+        if self._beside is not None and batch:
+            name = self.source.card.name
+            work = self._beside.submit(_read_by_name, name, self.scope, batch)
+            try:
+                return await asyncio.wrap_future(work)
+            except BrokenProcessPool:
+                # Ended by the system, as when memory runs out. Its documents are still ours to read.
+                log.warning("the reading process ended; reading goes on in this one", source=name)
+                self.close()
+                self._seen = -(10**12)
+        return await asyncio.to_thread(read_batch, self.source, self.scope, batch)
+
+    def close(self) -> None:
+        """End the process beside us."""
+        if self._beside is not None:
+            self._beside.shutdown(wait=False, cancel_futures=True)
+            self._beside = None
+
+
+def read_batch(source: Source, scope: str, batch: Iterable[Unread]) -> Readings:
+    """Read documents; each becomes a record, out of scope, or a reason to set it aside."""
+    outcomes: list[Outcome] = []
+    findings: Findings = {}
+    for waiting in batch:
+        raw = waiting.raw
+        result = _read(source, Document(raw.upstream_id, raw.body, raw.media_type))
+        if isinstance(result, str):
+            outcomes.append(Outcome(waiting.did, waiting.digest, None, result))
+            continue
+        for path in result.unmapped:
+            _note(findings, ("unmapped", path), raw.upstream_id)
+        for reason, value in result.notes:
+            _note(findings, ("value", reason), f"{raw.upstream_id}: {value}")
+        placed = scoping.place(result.record, scope)
+        record = prepare(placed.record)
+        outcomes.append(Outcome(waiting.did, waiting.digest, record, only_if_held=not placed.is_inside))
+    return Readings(outcomes, findings)
+
+
+def _read(source: Source, document: Document) -> Reading | str:
+    """Read one document; a bad one answers the reason instead."""
+    try:
+        return source.read(document)
+    except BadRecord as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001  # read() is pure: whatever it raises is about this document
+        # A shape nobody foresaw. The document waits in quarantine with this reason and its raw text.
+        return f"{type(error).__name__}: {error}"[:300]
+
+
+def _note(findings: Findings, key: tuple[str, str], example: str) -> None:
+    count, first = findings.get(key, (0, example))
+    findings[key] = count + 1, first
+
+
+def _read_by_name(name: str, scope: str, batch: Sequence[Unread]) -> Readings:
+    return read_batch(registry.source(name), scope, batch)
+
+
+def _begin() -> None:
+    """Begin a reading process: it leaves Ctrl-C to its parent, and ends when that one is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    settle()
+
+
+def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()
+    os._exit(1)  # a killed parent cannot tell us to stop, and the queue we wait on never closes

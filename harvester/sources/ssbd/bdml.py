@@ -32,6 +32,9 @@ IGNORED = frozenset(
     }
 )
 
+API = "http://ssbd.qbic.riken.jp/SSBD/api/v1/data/?bdmlUUID__icontains="
+"""The only page about one data set; the form of its client, Java_SSBDapi."""
+
 _FAMILY_FIRST = re.compile(r"(?:and )?([^,]+, (?:[A-Z]\. ?-?)+)(?:,? |$)")
 
 
@@ -68,7 +71,7 @@ def read(entry: dict[str, Raw], mapping_version: int) -> Reading:
         study_type=notes.clean_all(text.line, [take("datatype", None), take("basedon", None)]),
         related=tuple(_related(entry, told)),
         publications=(paper,) if paper else (),
-        **_files(entry),
+        **_files(entry, f"{API}{uuid}"),
         mapping_version=mapping_version,
     )
     return reading(record, entry, IGNORED, notes)
@@ -107,9 +110,12 @@ def _related(entry: dict[str, Raw], told: dict[str, Raw]) -> Iterator[Related]:
             yield found
 
 
-def _files(entry: dict[str, Raw]) -> dict[str, Raw]:
+def _files(entry: dict[str, Raw], page: str) -> dict[str, Raw]:
     """Take the addresses of the files: the data, a viewer's copy of it, and the contributor's own files."""
     data, copy, own = (entry.pop(f"external_{kind}", None) for kind in ("bdml", "pdpml", "source"))
     listed = [File(name=url.rstrip("/").rpartition("/")[2], url=url) for url in (data, copy) if url]
     formats = ("bdml",) if data else ()
-    return {"files": Files(formats=formats, listed=tuple(listed)), "links": Links(download=own or data)}
+    return {
+        "files": Files(formats=formats, listed=tuple(listed)),
+        "links": Links(landing=page, download=own or data, api=page),
+    }

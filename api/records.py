@@ -100,7 +100,7 @@ async def _kept(request: web.Request) -> Kept:
 
 
 def _json(kept: Kept) -> web.Response:
-    body = {**kept.record().model_dump(mode="json"), "origin": kept.origin, "revision": kept.revision}
+    body = {**kept.whole(), "origin": kept.origin, "revision": kept.revision}
     return web.Response(
         status=410 if kept.state == "withdrawn" else 200,
         body=orjson.dumps(body),

@@ -25,10 +25,14 @@ async def search(request: web.Request) -> web.Response:
     node = request.app[NODE]
     began = time.perf_counter()
     asked = question(request.query)
-    answer = await node.off_loop(node.catalogue.search, asked)
-    shown = await node.off_loop(shape, node, answer)
+    body = await node.off_loop(_answer, node, asked, began)
+    return web.Response(body=body, content_type="application/json")
+
+
+def _answer(node: Node, asked: Request, began: float) -> bytes:
+    shown = shape(node, node.catalogue.search(asked))
     shown["took_ms"] = round((time.perf_counter() - began) * 1000, 1)
-    return web.Response(body=orjson.dumps(shown), content_type="application/json")
+    return orjson.dumps(shown)
 
 
 async def suggest(request: web.Request) -> web.Response:
@@ -96,7 +100,7 @@ def shape(node: Node, answer: Answer) -> dict[str, Any]:
 def shape_hit(hit: Hit) -> dict[str, Any]:
     """Shape a hit: the record, why it was found, and where it came from."""
     return {
-        **hit.kept.record().model_dump(mode="json"),
+        **hit.kept.whole(),
         "score": hit.score,
         "snippets": snippets(hit),
         "origin": hit.kept.origin,

@@ -24,7 +24,8 @@ from index import intake, ledger
 from index.batch import Raw, Unread
 from index.prepared import digest_of
 from index.record import Withdrawal
-from index.store import Store, now
+from index.sql import now
+from index.store import Store
 
 log = structlog.get_logger()
 

@@ -12,7 +12,8 @@ from sqlalchemy.dialects.sqlite import insert
 
 from index import tables as t
 from index.prepared import Prepared, buried
-from index.store import CHUNK, Row, Store, in_chunks, insert_all, now, revision_of
+from index.sql import CHUNK, Row, in_chunks, insert_all, now, revision_of
+from index.store import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from datetime import date
-from typing import Any, TypeAlias
 
+from index.record import Json
 from index.values.imaging_methods import IMAGING_METHODS
 from index.values.organisms import ORGANISMS
 from index.values.terms import Vocabulary
-
-Json: TypeAlias = dict[str, Any]  # a stored record, whose model was checked when it came in
 
 ENTRY_VERSION = 1
 """Part of the engine's fingerprint: raised when an entry changes, so that engines are rebuilt."""

@@ -18,7 +18,8 @@ from index import tables as t
 from index.batch import Batch, Outcome, Raw, Unread, set_revision
 from index.prepared import buried, digest_of
 from index.record import Withdrawal
-from index.store import CHUNK, Row, Store, in_chunks, inserted_id, now, revision_of
+from index.sql import CHUNK, Row, in_chunks, inserted_id, now, revision_of
+from index.store import Store
 
 Findings = dict[tuple[str, str], tuple[int, str]]
 """What readings noticed, by kind and name: how often, and one example."""
@@ -316,7 +317,9 @@ def _train(store: Store) -> None:
     """Train dictionaries that are due, and use them only once they are safely kept."""
     for id_, purpose, content in store.blobs.train():
         with store.transaction() as connection:
-            connection.execute(t.dictionaries.insert().values(id=id_, purpose=purpose, content=content))
+            # Two kinds of documents that look the same train the same dictionary; it is kept once.
+            kept = insert(t.dictionaries).values(id=id_, purpose=purpose, content=content)
+            connection.execute(kept.on_conflict_do_nothing())
         store.blobs.add(id_, purpose, content)
 
 

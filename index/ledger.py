@@ -16,7 +16,8 @@ import orjson
 import sqlalchemy as sa
 
 from index import tables as t
-from index.store import Row, Store, inserted_id, now
+from index.sql import Row, inserted_id, now
+from index.store import Store
 
 SILENT_FOR = timedelta(seconds=60)
 """A run on another machine that has not stirred for so long is taken for lost."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
+from typing import get_args
 
-from index.record import Record, Withdrawal
+from pydantic_core import to_jsonable_python
+
+from index.record import Json, Part, Record, Withdrawal
 
 NOT_IN_BODY = {"retrieved_at", "mapping_version"}
 """Facts about our reading rather than the data set; a change of them alone changes no record."""
@@ -46,6 +50,32 @@ def prepare(record: Record) -> Prepared:
         identifiers=tuple(dict.fromkeys(_identifiers(record))),
         links=tuple(dict.fromkeys(_links(record))),
     )
+
+
+def completed(stored: Json, model: type[Part] = Record) -> Json:
+    """Put the empty fields back into stored JSON, as pydantic's dump would, without checking it again."""
+    empty, parts = _form(model)
+    whole = {**empty, **stored}
+    for name, part in parts:
+        value = stored.get(name)
+        if isinstance(value, list):
+            whole[name] = [completed(each, part) for each in value]
+        elif value is not None:
+            whole[name] = completed(value, part)
+    return whole
+
+
+@cache
+def _form(model: type[Part]) -> tuple[Json, tuple[tuple[str, type[Part]], ...]]:
+    """Answer a model's fields with their defaults as JSON, and those that are parts themselves."""
+    empty: Json = {}
+    parts = []
+    for name, field in model.model_fields.items():
+        default = None if field.is_required() else field.default
+        empty[name] = to_jsonable_python(default)
+        kinds = [kind for kind in (*get_args(field.annotation), field.annotation) if isinstance(kind, type)]
+        parts += [(name, kind) for kind in kinds if issubclass(kind, Part)]
+    return empty, tuple(parts)
 
 
 def buried(body: bytes, withdrawal: Withdrawal) -> Prepared:

@@ -10,9 +10,12 @@ and copies of one data set are separate records; what belongs together is a ques
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
+
+Json: TypeAlias = dict[str, Any]
+"""A stored record, whose model was checked when it came in."""
 
 MODEL_VERSION = 1
 """Raised when a field is added, renamed or changes meaning; stored records say which one wrote them."""

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 import orjson
 
 from index.engines import Engine, FacetCount, Found, Position, Snapshot, Sort
-from index.entry import Json, fold
+from index.entry import fold
 from index.query import BadQuery, Both, Everything, Query, filters, parse
+from index.record import Json
 from index.store import Kept, Store
 from index.values.imaging_methods import IMAGING_METHODS
 from index.values.organisms import ORGANISMS
@@ -133,7 +134,7 @@ class Catalogue:
         present = [
             (kept[rid, revision], score) for rid, revision, score in found.hits if (rid, revision) in kept
         ]
-        texts = [orjson.loads(version.json) for version, _ in present]
+        texts = [version.stored for version, _ in present]
         snippets = snapshot.snippets(
             query, [text.get("description", "") for text in texts], SNIPPET_CHARACTERS
         )
@@ -170,9 +171,7 @@ class Catalogue:
         kept = self.store.fetch([place]).get(place) if place else None
         if kept is None:
             return value
-        return next(
-            (text for text in _spellings(field_, orjson.loads(kept.json)) if fold(text) == fold(value)), value
-        )
+        return next((text for text in _spellings(field_, kept.stored) if fold(text) == fold(value)), value)
 
 
 def compose(words: str, asked: Mapping[str, Sequence[str]]) -> Query:

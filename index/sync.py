@@ -11,7 +11,8 @@ from collections.abc import Callable
 import orjson
 
 from index.engines import Engine
-from index.entry import Json, entry_of
+from index.entry import entry_of
+from index.record import Json
 from index.store import Kept, Store
 
 BATCH = 5_000

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
-from index.entry import Json
 from index.query import Query
+from index.record import Json
 
 Sort: TypeAlias = Literal["relevance", "newest", "oldest", "largest"]
 SORTS: tuple[Sort, ...] = ("relevance", "newest", "oldest", "largest")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +14,7 @@ from harvester import registry
 from harvester.rehearse import REPLICAS
 from harvester.run import Report
 from harvester.source import Document, Source
+from index.prepared import completed, prepare
 from tests.conftest import Bench, bench_of
 from tests.sources.routes import ROUTES, Route
 
@@ -100,6 +102,14 @@ def test_no_email_address_survives_reading(source: Source) -> None:
 def test_reading_is_pure(source: Source) -> None:
     for document in bundled_documents(source):
         assert source.read(document) == source.read(document)
+
+
+@each_source
+def test_a_stored_record_comes_back_whole(source: Source) -> None:
+    for document in bundled_documents(source):
+        record = source.read(document).record
+        stored = {**json.loads(prepare(record).body), "retrieved_at": None, "mapping_version": 1}
+        assert completed(stored) == {**record.model_dump(mode="json"), "mapping_version": 1}
 
 
 @each_route

@@ -24,7 +24,8 @@ import tantivy
 from index.engines import SnapshotGone
 from index.engines.tantivy.queries import NAMES, TEXT, TITLE, Compiler, analyzer
 from index.engines.tantivy.snapshot import TantivySnapshot
-from index.entry import ENTRY_VERSION, ID_FIELDS, RID_BITS, TOKEN_FIELDS, Json
+from index.entry import ENTRY_VERSION, ID_FIELDS, RID_BITS, TOKEN_FIELDS
+from index.record import Json
 
 HEAP = 256 * 1024 * 1024
 HELD_STATES, HELD_FOR = 64, 900.0
@@ -116,7 +117,8 @@ class TantivyEngine:
                 del self._held[state]
 
     def _state(self) -> str:
-        meta = (self.folder / "meta.json").read_bytes()
+        with (self.folder / "meta.json").open("rb", buffering=0) as file:
+            meta = file.read()
         return hashlib.blake2b(meta, digest_size=9).hexdigest()
 
     def revision(self) -> int:

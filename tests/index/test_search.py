@@ -113,6 +113,7 @@ def test_facets_count_the_hits_exactly(
         fill(store, held)
         searched = catalogue(store, folder)
         answer = searched.search(Request(words=word, facets=FACETS, size=100, facet_size=100))
+        short = searched.search(Request(words=word, facets=FACETS, size=100, facet_size=1))
         hits = [orjson.loads(hit.kept.json) for hit in answer.hits]
         assert answer.total == len(hits)
         for field in FACETS:
@@ -122,6 +123,12 @@ def test_facets_count_the_hits_exactly(
             assert {value.value: value.count for value in facet.values} == dict(counted)
             assert facet.missing == sum(not found for found in values)
             assert facet.other == 0
+            cut = short.facets[field]
+            assert [value.count for value in cut.values] == [most for _, most in counted.most_common(1)]
+            assert (cut.missing, cut.other) == (
+                facet.missing,
+                counted.total() - sum(v.count for v in cut.values),
+            )
         searched.engine.close()
 
 

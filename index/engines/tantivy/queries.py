@@ -89,6 +89,10 @@ class Compiler:
             ]
         )
 
+    def split(self, words: Words) -> list[str]:
+        """Cut words as the text was cut, into stems."""
+        return list(self._words.analyze(words.text))
+
     def words(self, words: Words) -> tantivy.Query:
         """Match words in the text; the title adds to the score."""
         if words.prefix:
@@ -123,10 +127,6 @@ class Compiler:
         ]
         whole = [(Occur.Must, self.words(Words(word))) for word in plain[:-1]]
         return tantivy.Query.boolean_query([*whole, (Occur.Must, tantivy.Query.boolean_query(ends))])
-
-
-def _count(result: tantivy.SearchResult) -> int:
-    return int(result.count)  # type: ignore[attr-defined]  # there, but missing in the stub of 0.27
 
 
 def unscored(query: tantivy.Query) -> tantivy.Query:

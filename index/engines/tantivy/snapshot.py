@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import tantivy
 from tantivy import Occur, Order
 
 from index.engines import FacetCount, Found, Position, SnapshotGone, Sort
+from index.engines.tantivy.beside import Beside
 from index.engines.tantivy.queries import NAMES, TEXT, Compiler, unscored
 from index.entry import OPEN_END
 from index.query import OneOf, Query, highlights
 
 Raw: TypeAlias = Any  # what Tantivy's stubs leave open
 
+_BESIDE = Beside()
+
 SEGMENT_TERMS = 10_000
 """Terms a segment lists for a count. Where there are more (creators), the listed values are recounted."""
+
+MISSING, NO_YEAR = "\x00", -1
+"""Stand among a facet's values for having none; texts hold no control characters, no year is negative."""
 
 
 class TantivySnapshot:
@@ -49,11 +55,10 @@ class TantivySnapshot:
     ) -> Found:
         """Find the records that were current at a revision; see `Snapshot.search`."""
         wanted = self._at(self.queries.compile(query), at)
-        total = _count(self.searcher.search(wanted, limit=1)) if after else None
-        if sort == "relevance":
-            page, total, following = self._by_score(wanted, size, after, total)
-        else:
-            page, total, following = self._by_key(wanted, sort, size, after, total)
+        with _BESIDE.search():
+            counted = _BESIDE.begin(self._facets, wanted, facets, facet_size) if facets else dict
+            page, total, following = self._page(wanted, sort, size, after)
+            facet_counts = counted()
         addresses = [address for _, address in page]
         rids = self.searcher.fast_field_values("rid", addresses) if addresses else []
         froms = self.searcher.fast_field_values("from_revision", addresses) if addresses else []
@@ -62,7 +67,7 @@ class TantivySnapshot:
             (int(rid or 0), int(revision or 0), score)
             for rid, revision, score in zip(rids, froms, scores, strict=True)
         )
-        return Found(total, hits, self._facets(wanted, facets, facet_size), following)
+        return Found(total, hits, facet_counts, following)
 
     def snippets(self, query: Query, texts: Sequence[str], length: int) -> list[str | None]:
         """Cut the telling part out of each text; None where no word is found."""
@@ -72,14 +77,16 @@ class TantivySnapshot:
         either = tantivy.Query.boolean_query([(Occur.Should, part) for part in parts])
         generator = tantivy.SnippetGenerator.create(self.searcher, either, self.schema, TEXT)
         generator.set_max_num_chars(length)
-        found: list[str | None] = []
-        for text in texts:
-            document = tantivy.Document()
-            document.add_text(TEXT, text)
-            snippet = generator.snippet_from_doc(document)
-            marked = snippet.to_html().replace("<b>", "<mark>").replace("</b>", "</mark>")
-            found.append(marked if snippet.highlighted() else None)
-        return found
+        beginnings = _beginnings(word for part in highlights(query) for word in self.queries.split(part))
+        return [self._marked(generator, text) if _may_hold(text, beginnings) else None for text in texts]
+
+    def _marked(self, generator: tantivy.SnippetGenerator, text: str) -> str | None:
+        document = tantivy.Document()
+        document.add_text(TEXT, text)
+        snippet = generator.snippet_from_doc(document)
+        if not snippet.highlighted():
+            return None
+        return snippet.to_html().replace("<b>", "<mark>").replace("</b>", "</mark>")
 
     def one(self, field: str, token: str) -> tuple[int, int] | None:
         """Find any current record with a token."""
@@ -101,6 +108,14 @@ class TantivySnapshot:
         return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:size]
 
     # ---- the parts of a search ---------------------------------------------------------------
+
+    def _page(
+        self, wanted: tantivy.Query, sort: Sort, size: int, after: Position | None
+    ) -> tuple[list[Raw], int, Position | None]:
+        total = _count(self.searcher.search(wanted, limit=1)) if after else None
+        if sort == "relevance":
+            return self._by_score(wanted, size, after, total)
+        return self._by_key(wanted, sort, size, after, total)
 
     def _by_score(
         self, wanted: tantivy.Query, size: int, after: Position | None, total: int | None
@@ -148,23 +163,26 @@ class TantivySnapshot:
         )
 
     def _facets(self, wanted: tantivy.Query, names: Sequence[str], size: int) -> Mapping[str, FacetCount]:
-        if not names:
-            return {}
-        asked = {name: {"terms": _terms(name, size)} for name in (*names, "none")}
-        answer = self.searcher.aggregate(wanted, asked)
-        missing = {bucket["key"]: int(bucket["doc_count"]) for bucket in answer["none"]["buckets"]}
-        return {name: self._facet(wanted, name, answer[name], missing.get(name, 0)) for name in names}
+        answer = self.searcher.aggregate(wanted, {name: {"terms": _terms(name, size)} for name in names})
+        return {name: self._facet(wanted, name, answer[name], size) for name in names}
 
-    def _facet(self, wanted: tantivy.Query, name: str, answer: Raw, missing: int) -> FacetCount:
-        values = [
-            (str(int(bucket["key"])) if name == "year" else str(bucket["key"]), int(bucket["doc_count"]))
-            for bucket in answer["buckets"]
-        ]
-        if answer.get("doc_count_error_upper_bound"):
+    def _facet(self, wanted: tantivy.Query, name: str, answer: Raw, size: int) -> FacetCount:
+        counts = {_value(name, bucket["key"]): int(bucket["doc_count"]) for bucket in answer["buckets"]}
+        is_exact = not answer.get("doc_count_error_upper_bound")
+        other = int(answer["sum_other_doc_count"])
+        missing = counts.pop(MISSING, None)
+        if missing is None or not is_exact:
+            # Not among the most frequent, where it would have come for nothing.
+            is_cut = not is_exact or other > 0
+            missing, was = (self._exact(wanted, "none", name) if is_cut else 0), missing or 0
+            other -= missing - was
+        values = list(counts.items())
+        if not is_exact:
             # More values than a segment may list: which are the most frequent is near enough, counts are not.
             values = [(value, self._exact(wanted, name, value)) for value, _ in values]
             values.sort(key=lambda pair: -pair[1])
-        return FacetCount(tuple(values), missing, int(answer["sum_other_doc_count"]))
+        other += sum(count for _, count in values[size:])
+        return FacetCount(tuple(values[:size]), missing, max(0, other))
 
     def _exact(self, wanted: tantivy.Query, field: str, value: str) -> int:
         both = [(Occur.Must, wanted), (Occur.Must, self.queries.tokens(field, (value,)))]
@@ -175,6 +193,29 @@ def _count(result: tantivy.SearchResult) -> int:
     return int(result.count)  # type: ignore[attr-defined]  # there, but missing in the stub of 0.27
 
 
+def _beginnings(stems: Iterable[str]) -> tuple[str, ...]:
+    """Answer how words with these stems begin: stems differ at the end only, but for die, lie and tie."""
+    return tuple(stem[:3] if len(stem) > 3 else "" for stem in stems)
+
+
+def _may_hold(text: str, beginnings: tuple[str, ...]) -> bool:
+    """Tell whether a text may hold words that begin so; looking costs a tenth of cutting and stemming words.
+
+    Letters with accents are left to the analyzer.
+    """
+    if not text.isascii():
+        return True
+    folded = text.lower()
+    return any(beginning in folded for beginning in beginnings)
+
+
+def _value(name: str, key: Raw) -> str:
+    if name != "year":
+        return str(key)
+    return MISSING if int(key) == NO_YEAR else str(int(key))
+
+
 def _terms(name: str, size: int) -> dict[str, Raw]:
     # Every segment lists as many terms as it may, or the counts of those listed in all would be too low.
-    return {"field": name, "size": 50 if name == "none" else size, "segment_size": SEGMENT_TERMS}
+    missing = NO_YEAR if name == "year" else MISSING
+    return {"field": name, "size": size + 1, "segment_size": SEGMENT_TERMS, "missing": missing}

@@ -13,8 +13,6 @@ import asyncio
 import json
 import multiprocessing
 import os
-import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
@@ -24,6 +22,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+from benchmarks.processes import process, processor_seconds, size_of
 from benchmarks.report import last_line, machine, resident_mb, say
 from config.process import settle
 from harvester import registry, run
@@ -137,27 +136,6 @@ class Seen:
 
     def at_quarters(self) -> list[float]:
         return [self.memory[len(self.memory) * part // 4] for part in range(1, 4)] + self.memory[-1:]
-
-
-def size_of(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-
-
-def processor_seconds(pid: int) -> float:
-    """Answer the processor time of a process, user and system."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-@contextmanager
-def process(*words: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a command of Headwater in a process of its own."""
-    command = [sys.executable, "-m", "api.cli", *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as running:
-        try:
-            yield running
-        finally:
-            running.terminate()
 
 
 @contextmanager

@@ -7,6 +7,7 @@ Each command loads what it needs when it is called, so that `headwater serve` ru
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -418,10 +419,17 @@ def _run(work: Callable[[], Coroutine[Any, Any, int]]) -> int:
     async def guarded() -> int:
         task = asyncio.ensure_future(work())
         loop = asyncio.get_running_loop()
+        told = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, task.cancel)
-        with suppress(asyncio.CancelledError):
+            loop.add_signal_handler(number, told.set)
+        asking = asyncio.ensure_future(told.wait())
+        await asyncio.wait({task, asking}, return_when=asyncio.FIRST_COMPLETED)
+        if not told.is_set():
+            asking.cancel()
             return await task
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
         terminal.warn("stopped; nothing is lost, start again and it goes on")
         return 130
 
@@ -453,6 +461,9 @@ def main() -> None:
     except Trouble as error:
         terminal.err.print(f"headwater: {error}", style="red")
         sys.exit(1)
+    except BrokenPipeError:  # who read us has seen enough, as in `headwater read ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
 
 
 if __name__ == "__main__":

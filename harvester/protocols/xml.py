@@ -25,8 +25,12 @@ def parse_xml(body: bytes) -> etree._Element:
     try:
         root = etree.fromstring(body, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
+        if body[:200].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+            raise BadRecord("an HTML page in the place of XML") from error
         raise BadRecord(f"broken XML ({error})") from error
     if root.getroottree().docinfo.internalDTD is not None:
+        if local(root) == "html":
+            raise BadRecord("an HTML page in the place of XML")
         raise BadRecord("XML with a DTD is refused")
     return root
 

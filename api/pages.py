@@ -184,7 +184,7 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"size": size, "age": age, "thousands": thousands}
+    environment.filters |= {"size": size, "age": age, "thousands": thousands, "told": told}
     environment.globals |= {
         "DOI_URL": DOI_URL, "ORCID_URL": ORCID_URL, "term_url": term_url, "titles": FACET_TITLES,
     }  # fmt: skip
@@ -201,6 +201,11 @@ def size(count: int | None) -> str:
             return f"{amount:.0f} {unit}" if amount >= 10 or unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1000
     return f"{amount:.1f} PB"
+
+
+def told(answer: str, negation: str) -> str:
+    """Say what a card answers: a "no" with its reason, or how it is done."""
+    return f" {negation}: {answer.removeprefix('no: ')}" if answer.startswith("no: ") else f": {answer}"
 
 
 def thousands(count: int) -> str:

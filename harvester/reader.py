@@ -21,8 +21,8 @@ import structlog
 from config.process import settle
 from harvester import registry
 from harvester import scope as scoping
-from harvester.errors import BadRecord
-from harvester.source import Document, Reading, Source
+from harvester.reading import attempt
+from harvester.source import Document, Source
 from index.batch import Outcome, Unread
 from index.intake import Findings
 from index.prepared import prepare
@@ -80,7 +80,7 @@ def read_batch(source: Source, scope: str, batch: Iterable[Unread]) -> Readings:
     findings: Findings = {}
     for waiting in batch:
         raw = waiting.raw
-        result = _read(source, Document(raw.upstream_id, raw.body, raw.media_type))
+        result = attempt(source, Document(raw.upstream_id, raw.body, raw.media_type))
         if isinstance(result, str):
             outcomes.append(Outcome(waiting.did, waiting.digest, None, result))
             continue
@@ -92,17 +92,6 @@ def read_batch(source: Source, scope: str, batch: Iterable[Unread]) -> Readings:
         record = prepare(placed.record)
         outcomes.append(Outcome(waiting.did, waiting.digest, record, only_if_held=not placed.is_inside))
     return Readings(outcomes, findings)
-
-
-def _read(source: Source, document: Document) -> Reading | str:
-    """Read one document; a bad one answers the reason instead."""
-    try:
-        return source.read(document)
-    except BadRecord as error:
-        return str(error)
-    except Exception as error:  # noqa: BLE001  # read() is pure: whatever it raises is about this document
-        # A shape nobody foresaw. The document waits in quarantine with this reason and its raw text.
-        return f"{type(error).__name__}: {error}"[:300]
 
 
 def _note(findings: Findings, key: tuple[str, str], example: str) -> None:

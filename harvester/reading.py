@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from harvester.errors import BadRecord
-from harvester.source import Document, Source
+from harvester.source import Document, Reading, Source
 
 LARGEST_FILE = 512 * 1024 * 1024
 
@@ -27,12 +27,27 @@ def read_files(source: Source, paths: Iterable[Path]) -> Iterator[dict[str, Any]
 
 
 def documents_in(source: Source, folder: Path) -> Iterator[Document]:
-    """Find every document of a source in a folder; files that hold none are passed over."""
-    for file in _files(folder):
+    """Find every document of a source in a folder; files that hold none are passed over.
+
+    In a folder of several sources, each looks into the one that bears its name.
+    """
+    own = folder / source.card.name
+    for file in _files(own if own.is_dir() else folder):
         try:
             yield from source.documents(file.read_bytes())
         except (BadRecord, ValueError):
             continue
+
+
+def attempt(source: Source, document: Document) -> Reading | str:
+    """Read one document; a bad one answers the reason instead."""
+    try:
+        return source.read(document)
+    except BadRecord as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001  # read() is pure: whatever it raises is about this document
+        # A shape nobody foresaw. The document waits in quarantine with this reason and its raw text.
+        return f"{type(error).__name__}: {error}"[:300]
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -62,12 +77,9 @@ def _read_file(source: Source, file: Path) -> Iterator[dict[str, Any]]:
 
 
 def _outcome(source: Source, document: Document) -> dict[str, Any]:
-    try:
-        result = source.read(document)
-    except BadRecord as error:
-        return {"quarantined": str(error)}
-    except (ValueError, TypeError, KeyError, AttributeError, LookupError) as error:
-        return {"quarantined": f"{type(error).__name__}: {error}"[:300]}
+    result = attempt(source, document)
+    if isinstance(result, str):
+        return {"quarantined": result}
     return {
         "record": result.record.model_dump(mode="json"),
         "unmapped": list(result.unmapped),

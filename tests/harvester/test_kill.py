@@ -66,7 +66,8 @@ async def test_a_reading_process_ends_with_its_killed_parent(tmp_path: Path) -> 
         "from index.batch import Raw, Unread; r.LONG = 0;"
         "reader = r.Reader(empiar, 'everything');"
         "asyncio.run(reader.read([Unread(1, Raw('x', b'{}', 'application/json'), b'')]));"
-        "print(*reader._beside._processes, flush=True); import time; time.sleep(60)"
+        "import multiprocessing, time;"
+        "print(*[child.pid for child in multiprocessing.active_children()], flush=True); time.sleep(60)"
     )
     parent = await start(sys.executable, "-c", script)
     assert parent.stdout is not None

@@ -1,0 +1,147 @@
+"""A run believes no miracles, and whatever ends it, nothing is lost."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harvester import reader as reading
+from harvester import registry
+from harvester.http import Http, Polite
+from harvester.reader import Reader, read_batch
+from harvester.rehearse import REPLICAS, Stock
+from harvester.replicas.server import Replica
+from harvester.run import Order, harvest, reread
+from harvester.source import Card
+from index import intake
+from index.batch import Unread
+from index.store import Store
+from tests.conftest import IMPATIENT, Bench, bench_of
+
+
+class Loopback(Http):
+    """A client that finds its live upstream on loopback."""
+
+    base = ""
+
+    def client(self, card: Card, *, replica: str | None = None) -> Polite:
+        return super().client(card, replica=replica or self.base)
+
+
+async def live(store: Store, base: str) -> Any:
+    """Harvest IDR as if it were the live upstream."""
+    async with Loopback(user_agent="Headwater/test (+mailto:test@example.org)", manners=IMPATIENT) as http:
+        assert isinstance(http, Loopback)
+        http.base = base
+        return await harvest(store, http, Order(registry.source("idr"), "everything", "full"))
+
+
+async def test_a_complete_harvest_that_holds_too_little_is_not_believed(store: Store) -> None:
+    async with Replica(REPLICAS["idr"], Stock().of("idr")) as upstream:
+        report = await live(store, upstream.base)
+    assert report.state == "changed"
+    assert "holds at least 130" in report.error
+
+
+async def test_too_much_vanishing_at_once_is_refused(tmp_path: Path) -> None:
+    async with bench_of("idr", tmp_path) as bench:
+        await bench.harvest()
+        before = bench.content()
+        for id_ in sorted(bench.replica.listed().held)[:15]:
+            bench.replica.listed().withdraw(id_)
+        bench.replica.memory.clear()
+        report = await bench.harvest()
+        assert report.state == "changed", report
+        assert "vanished at once" in (report.error or "")
+        assert bench.content() == before
+
+
+async def test_live_records_take_the_place_of_a_replicas_and_never_stand_beside_them(
+    tmp_path: Path,
+) -> None:
+    async with bench_of("idr", tmp_path) as bench:
+        await bench.harvest()
+        assert len(bench.content()) >= 40
+        few = REPLICAS["idr"].bundled()
+        for id_ in sorted(few.held)[3:]:
+            few.withdraw(id_)
+        async with Replica(REPLICAS["idr"], few) as upstream:
+            await live(bench.store, upstream.base)
+        origins = {kept.origin for id_ in bench.content() if (kept := bench.store.get(id_))}
+        assert origins == {"live"}
+
+
+async def test_what_was_kept_but_not_read_is_read_by_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench_of("empiar", tmp_path) as bench:
+
+        async def stopped(*_: Any) -> Any:
+            raise MemoryError
+
+        with monkeypatch.context() as broken:
+            broken.setattr(Reader, "read", stopped)
+            with pytest.raises(MemoryError):
+                await bench.harvest()
+        assert intake.unread(bench.store, "empiar", 500)
+        report = await bench.harvest()
+        assert report.state == "complete"
+        assert intake.unread(bench.store, "empiar", 500) == []
+        assert len(bench.content()) >= 40
+
+
+async def test_reading_again_finds_what_a_mended_mapping_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = registry.source("empiar")
+    async with bench_of("empiar", tmp_path) as bench:
+        await bench.harvest()
+        asked = len(bench.replica.asked)
+        read = source.read
+
+        def mended(document: Any) -> Any:
+            result = read(document)
+            record = result.record.model_copy(update={"publisher": "A publisher the mapping forgot"})
+            return type(result)(record, result.unmapped, result.notes)
+
+        monkeypatch.setattr(source, "read", mended)
+        report = reread(bench.store, source)
+        assert report.counts["changed"] == len(bench.content())
+        assert all(b"A publisher the mapping forgot" in body for body in bench.content().values())
+        assert len(bench.replica.asked) == asked  # no upstream was asked
+
+
+def waiting(bench: Bench) -> list[Unread]:
+    return next(intake.all_documents(bench.store, "empiar", 500))
+
+
+async def test_a_reading_process_reads_as_we_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "LONG", 0)
+    async with bench_of("empiar", tmp_path) as bench:
+        await bench.harvest()
+        batch = waiting(bench)
+        source = registry.source("empiar")
+        reader = Reader(source, "everything")
+        beside = await reader.read(batch)
+        reader.close()
+    assert beside == read_batch(source, "everything", batch)
+
+
+async def test_when_the_reading_process_dies_we_read_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "LONG", 0)
+    async with bench_of("empiar", tmp_path) as bench:
+        await bench.harvest()
+        batch = waiting(bench)
+        reader = Reader(registry.source("empiar"), "everything")
+        first = await reader.read(batch)
+        (beside,) = multiprocessing.active_children()
+        beside.kill()
+        assert await reader.read(batch) == first
+        assert await reader.read(batch) == first
+        assert multiprocessing.active_children() == []
+        reader.close()

@@ -7,18 +7,14 @@ Each command loads what it needs when it is called, so that `headwater serve` ru
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import sys
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import pydantic
 import typer
 
-from api import terminal
+from api import process, terminal
 from config import VERSION
 from config.settings import Settings
 
@@ -96,7 +92,7 @@ def quickstart(  # options of a command
                     await asyncio.Event().wait()
         return 0 if all(report.state == "complete" for report in reports) else 1
 
-    raise typer.Exit(_run(work))
+    raise typer.Exit(process.until_stopped(work))
 
 
 @app.command(
@@ -129,7 +125,7 @@ def harvest(
     _checked(jobs.check_scope, scope)
     wanted = jobs.Wanted(_known(names), scope, full, newest, replica, _pairs(option))
     if probe:
-        raise typer.Exit(_run(lambda: _probe(settings, wanted, json)))
+        raise typer.Exit(process.until_stopped(lambda: _probe(settings, wanted, json)))
 
     async def work() -> int:
         with terminal.rows(quiet=json) as rows:
@@ -137,7 +133,7 @@ def harvest(
         _print_reports(reports, json)
         return 0 if reports and all(report.state == "complete" for report in reports) else 1
 
-    raise typer.Exit(_run(work))
+    raise typer.Exit(process.until_stopped(work))
 
 
 @app.command(epilog=examples("headwater serve", "headwater serve --host 0.0.0.0 --port 80"))
@@ -156,7 +152,7 @@ def serve(
             await asyncio.Event().wait()
         return 0
 
-    raise typer.Exit(_run(work))
+    raise typer.Exit(process.until_stopped(work))
 
 
 @app.command(epilog=examples("headwater sources", "headwater sources --json"))
@@ -258,7 +254,7 @@ def read(
 
     missing = [str(file) for file in files if not file.exists()]
     if missing:
-        raise _Usage(f"no such file: {', '.join(missing)}")
+        raise process.Usage(f"no such file: {', '.join(missing)}")
     (name,) = _known([source])
     how = orjson.OPT_INDENT_2 if pretty and not json else 0
     for outcome in read_files(registry.source(name), files):
@@ -323,14 +319,10 @@ def rehearse(
             await asyncio.Event().wait()
         return 0
 
-    raise typer.Exit(_run(work))
+    raise typer.Exit(process.until_stopped(work))
 
 
 # ---- shared by the commands ------------------------------------------------------------------
-
-
-class _Usage(Exception):
-    """Something about the words of a command; the text says what to do."""
 
 
 def _settings(**given: object) -> Settings:
@@ -351,7 +343,7 @@ def _known(names: list[str] | None) -> list[str]:
     try:
         return [registry.source(name).card.name for name in names]
     except registry.UnknownSource as error:
-        raise _Usage(str(error)) from error
+        raise process.Usage(str(error)) from error
 
 
 def _checked(check: Callable[[Any], object], value: object) -> None:
@@ -359,7 +351,7 @@ def _checked(check: Callable[[Any], object], value: object) -> None:
     try:
         check(value)
     except ValueError as error:
-        raise _Usage(str(error)) from error
+        raise process.Usage(str(error)) from error
 
 
 def _pairs(texts: list[str] | None) -> dict[str, str]:
@@ -369,7 +361,7 @@ def _pairs(texts: list[str] | None) -> dict[str, str]:
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise _Usage(f"{text!r} is not NAME=VALUE")
+        raise process.Usage(f"{text!r} is not NAME=VALUE")
     return name, value
 
 
@@ -413,29 +405,6 @@ async def _probe(settings: Settings, wanted: Any, json: bool) -> int:  # noqa: A
     return 0 if not any(finding["differences"] for _, finding in found) else 1
 
 
-def _run(work: Callable[[], Coroutine[Any, Any, int]]) -> int:
-    """Run until done or until somebody stops us; Ctrl-C and SIGTERM end everything cleanly."""
-
-    async def guarded() -> int:
-        task = asyncio.ensure_future(work())
-        loop = asyncio.get_running_loop()
-        told = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, told.set)
-        asking = asyncio.ensure_future(told.wait())
-        await asyncio.wait({task, asking}, return_when=asyncio.FIRST_COMPLETED)
-        if not told.is_set():
-            asking.cancel()
-            return await task
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        terminal.warn("stopped; nothing is lost, start again and it goes on")
-        return 130
-
-    return asyncio.run(guarded())
-
-
 @app.callback(invoke_without_command=True)
 def _version(
     version: Annotated[bool, typer.Option("--version", help="Print the version")] = False,
@@ -446,24 +415,8 @@ def _version(
 
 
 def main() -> None:
-    """Run the command line; errors a user can mend are one line, not a traceback."""
-    from api.status import Trouble
-
-    try:
-        app()
-    except _Usage as error:
-        terminal.err.print(f"headwater: {error}", style="red")
-        sys.exit(2)
-    except pydantic.ValidationError as error:
-        lines = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        terminal.err.print(f"headwater: settings: {lines}", style="red")
-        sys.exit(2)
-    except Trouble as error:
-        terminal.err.print(f"headwater: {error}", style="red")
-        sys.exit(1)
-    except BrokenPipeError:  # who read us has seen enough, as in `headwater read ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+    """Run the command line."""
+    process.told_in_one_line(app)
 
 
 if __name__ == "__main__":

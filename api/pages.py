@@ -18,6 +18,7 @@ from api.node import NODE, age
 from api.search import question
 from api.sources import overview
 from config import VERSION
+from index.prepared import digest_of
 from index.query import BadQuery
 from index.search import Answer, Hit, Request
 from index.store import Kept
@@ -187,6 +188,7 @@ def _templates() -> jinja2.Environment:
     environment.filters |= {"size": size, "age": age, "thousands": thousands, "told": told}
     environment.globals |= {
         "DOI_URL": DOI_URL, "ORCID_URL": ORCID_URL, "term_url": term_url, "titles": FACET_TITLES,
+        "style": digest_of(files("api.web").joinpath("style.css").read_bytes()).hex()[:8],
     }  # fmt: skip
     return environment
 

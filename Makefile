@@ -47,4 +47,4 @@ bench: setup ## run one benchmark: make bench name=line (or search); the last li
 	HEADWATER_OFFLINE=1 $(BIN)/python -m benchmarks.$(name) $(ARGS)
 
 clean: ## remove the virtual environment and caches; never the data
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .import_linter_cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* .import_linter_cache

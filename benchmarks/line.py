@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.processes import process, processor_seconds, size_of
-from benchmarks.report import last_line, machine, resident_mb, say
+from benchmarks.report import last_line, machine, memory_mb, say
 from config.process import settle
 from harvester import registry, run
 from harvester.http import Http
@@ -103,7 +103,7 @@ async def whole_line(name: str, records: int, folder: Path) -> dict[str, Any]:
         "records_per_second": round(records / whole),
         "harvest_alone_per_second": round(records / harvested),
         "bytes_on_disk_per_record": round(size / records),
-        "resident_mb_at_quarters": seen.at_quarters(),
+        "memory_mb_at_quarters": seen.at_quarters(),
         "processor_seconds": {part: round(each, 1) for part, each in (busy | {"read": seen.reading}).items()},
         "wall_seconds_by_stage": {stage: round(seconds, 1) for stage, seconds in spent.items()},
     }
@@ -128,7 +128,7 @@ class Seen:
         self.reading = 0.0
 
     def watch(self, report: run.Report) -> None:
-        self.memory.append(resident_mb())
+        self.memory.append(memory_mb())
         for child in multiprocessing.active_children():
             self.reading = processor_seconds(child.pid or 0)
         if len(self.memory) % 20 == 0:

@@ -39,10 +39,11 @@ def percentiles(seconds: Sequence[float]) -> dict[str, float]:
     return {"p50_ms": at(0.50), "p95_ms": at(0.95), "p99_ms": at(0.99)}
 
 
-def resident_mb() -> float:
-    """Answer the resident memory of this process."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
+def memory_mb() -> float:
+    """Answer the memory of this process, without files it has mapped."""
+    status = Path("/proc/self/status").read_text()
+    kilobytes = next(line for line in status.splitlines() if line.startswith("RssAnon:")).split()[1]
+    return round(int(kilobytes) / 1000, 1)
 
 
 def say(text: str) -> None:

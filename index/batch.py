@@ -230,4 +230,7 @@ def _set_aside(connection: sa.Connection, aside: list[dict[str, Any]], run_id: i
 
 
 def set_revision(connection: sa.Connection, revision: int) -> None:
+    """Move the store to a revision, and note when that was."""
     connection.execute(t.meta.update().where(t.meta.c.key == "revision").values(value=str(revision)))
+    reached = insert(t.moments).values(revision=revision, at=now())
+    connection.execute(reached.on_conflict_do_nothing())  # a transaction may change no record

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from sqlalchemy import BLOB, Column, Float, Index, Integer, MetaData, String, Table
+from sqlalchemy.schema import CreateIndex, CreateTable
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -74,6 +75,9 @@ runs = Table(
         )
     ),
     Column("waited", Float, nullable=False, default=0.0),
+    Column("window_from", String),  # changes of this span were asked for, by the upstream's clock
+    Column("window_until", String),
+    Column("cancel_asked", Integer, nullable=False, server_default="0"),  # somebody wants it to stop
     Index("runs_by_source", "source", "id"),
 )
 
@@ -180,6 +184,53 @@ findings = Table(
     Column("example", String),
 )
 
+moments = Table(  # when revisions were reached, one row a transaction
+    "moments",
+    metadata,
+    Column("revision", Integer, primary_key=True),
+    Column("at", String, nullable=False),
+    Index("moments_by_time", "at"),
+)
+
+proofs = Table(  # how complete a source was found to be; the newest counts
+    "proofs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("source", String, nullable=False),
+    Column("run_id", Integer),
+    Column("at", String, nullable=False),
+    Column("state", String, nullable=False),  # complete, short, unknown, failed
+    Column("ours", Integer, nullable=False),
+    Column("announced", Integer),  # by the upstream itself
+    Column("independent", Integer),  # by somebody else who counts it
+    Column("independent_by", String),
+    Column("missing", Integer),  # ids the upstream lists and we do not hold
+    Column("extra", Integer),  # ids we hold and the upstream does not list
+    Column("examples", String, nullable=False, server_default="{}"),  # JSON: some missing and extra ids
+    Column("newest", String),  # the newest upstream stamp we hold
+    Column("note", String),
+    Index("proofs_by_source", "source", "id"),
+)
+
+losses = Table(  # every path of a source's documents: how often seen, and what becomes of it
+    "losses",
+    metadata,
+    Column("source", String, primary_key=True),
+    Column("path", String, primary_key=True),
+    Column("seen", Integer, nullable=False),
+    Column("first_run", Integer, nullable=False),
+    Column("last_run", Integer, nullable=False),
+    Column("example", String),
+)
+
+told = Table(  # what alerts were told last, so that nothing is told twice
+    "told",
+    metadata,
+    Column("about", String, primary_key=True),
+    Column("state", String, nullable=False),
+    Column("at", String, nullable=False),
+)
+
 dictionaries = Table(
     "dictionaries",
     metadata,
@@ -188,7 +239,20 @@ dictionaries = Table(
     Column("content", BLOB, nullable=False),
 )
 
-MIGRATIONS: dict[int, tuple[str, ...]] = {}
+NEW_IN_2 = (moments, proofs, losses, told)
+
+MIGRATIONS: dict[int, tuple[str, ...]] = {
+    1: (
+        "ALTER TABLE runs ADD COLUMN window_from VARCHAR",
+        "ALTER TABLE runs ADD COLUMN window_until VARCHAR",
+        "ALTER TABLE runs ADD COLUMN cancel_asked INTEGER NOT NULL DEFAULT 0",
+        *(str(CreateTable(table)) for table in NEW_IN_2),
+        *(str(CreateIndex(index)) for table in NEW_IN_2 for index in table.indexes),
+        # What is held now was held when it was last read; when older revisions were reached nobody noted.
+        """INSERT INTO moments (revision, at) SELECT max(revision), max(retrieved_at) FROM records
+        HAVING max(revision) IS NOT NULL""",
+    ),
+}
 """SQL from version n to n + 1, by n. Forward only: an older program refuses a newer store."""
 
 

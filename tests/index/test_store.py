@@ -224,11 +224,30 @@ def test_a_newer_store_is_refused(store: Store) -> None:
 
 def test_an_old_store_is_brought_forward(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(store, [a("1")])
-    monkeypatch.setattr(t, "SCHEMA_VERSION", 2)
-    monkeypatch.setitem(t.MIGRATIONS, 1, ("ALTER TABLE sources ADD COLUMN motto TEXT",))
+    monkeypatch.setattr(t, "SCHEMA_VERSION", t.SCHEMA_VERSION + 1)
+    monkeypatch.setitem(t.MIGRATIONS, t.SCHEMA_VERSION - 1, ("ALTER TABLE sources ADD COLUMN motto TEXT",))
     with Store(store.path) as brought, brought.reading() as connection:
         assert connection.execute(sa.text("SELECT motto FROM sources")).scalar_one() is None
         assert brought.get("demo:1") is not None
+
+
+def test_a_store_of_version_1_becomes_like_a_new_one(store: Store) -> None:
+    fill(store, [a("1")])
+    new = _columns(store)
+    with store.transaction() as connection:
+        for table in t.NEW_IN_2:
+            connection.exec_driver_sql(f"DROP TABLE {table.name}")
+        for column in ("window_from", "window_until", "cancel_asked"):
+            connection.exec_driver_sql(f"ALTER TABLE runs DROP COLUMN {column}")
+        connection.exec_driver_sql("UPDATE meta SET value = '1' WHERE key = 'schema_version'")
+    with Store(store.path) as brought, brought.reading() as connection:
+        assert _columns(brought) == new
+        assert connection.execute(sa.select(t.moments.c.revision)).scalars().all() == [brought.revision()]
+
+
+def _columns(store: Store) -> dict[str, set[str]]:
+    seen = sa.inspect(store.engine)
+    return {name: {column["name"] for column in seen.get_columns(name)} for name in seen.get_table_names()}
 
 
 # ---- the engine follows the store --------------------------------------------------------------

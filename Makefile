@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml
 	@touch $(STAMP)
 
 run: setup ## harvest a little of every source, index, serve http://127.0.0.1:8080
-	$(BIN)/headwater quickstart $(ARGS)
+	@$(BIN)/headwater quickstart $(ARGS) || [ $$? -eq 130 ] # Ctrl-C is how it ends
 
 check: setup lint types imports ## lint, types and import rules
 

@@ -113,6 +113,7 @@ def harvest(
     probe: Annotated[
         bool, typer.Option("--probe", help="Check what we assume of an upstream; store nothing")
     ] = False,
+    cancel: Annotated[bool, typer.Option("--cancel", help="Stop the harvests that are under way")] = False,
     replica: Annotated[str | None, typer.Option(help="Ask this replica instead of the upstream")] = None,
     option: Annotated[list[str] | None, typer.Option(help="A choice of the source, NAME=VALUE")] = None,
     offline: Offline = None,
@@ -124,6 +125,12 @@ def harvest(
     settings = _settings(data=data, offline=offline)
     _checked(jobs.check_scope, scope)
     wanted = jobs.Wanted(_known(names), scope, full, newest, replica, _pairs(option))
+    if cancel:
+        asked = jobs.cancel(settings, wanted.names)
+        for name, run_id in asked.items():
+            terminal.say(f"{name}: run {run_id} was asked to stop; it keeps what it has")
+        terminal.say("" if asked else "no harvest is under way")
+        raise typer.Exit(0)
     if probe:
         raise typer.Exit(process.until_stopped(lambda: _probe(settings, wanted, json)))
 

@@ -67,6 +67,12 @@ def reread_all(settings: Settings, names: Sequence[str], watch: Watch) -> list[R
         return [reread(store, registry.source(name), watch) for name in names if name in held]
 
 
+def cancel(settings: Settings, names: Sequence[str]) -> dict[str, int]:
+    """Ask the runs under way to stop, in whatever process they are; answer their numbers by source."""
+    with Store(settings.store_path) as store:
+        return {name: run_id for name in names if (run_id := ledger.cancel(store, name)) is not None}
+
+
 async def probe_all(settings: Settings, wanted: Wanted) -> list[tuple[str, dict[str, Any]]]:
     """Ask upstreams, or offline their replicas, whether our assumptions still hold."""
     found = []

@@ -7,10 +7,11 @@ kill, Ctrl-C - the bookmark stands after the last page that was kept, and what w
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
@@ -20,6 +21,7 @@ from harvester.errors import Changed, Refused, Unavailable, UpstreamError
 from harvester.http import Http, Polite
 from harvester.reader import Reader, Readings, read_batch
 from harvester.source import Ask, Card, Document, Page, Scope, Source
+from harvester.stages import OnTheWay, ahead
 from index import intake, ledger
 from index.batch import Raw, Unread
 from index.prepared import digest_of
@@ -31,10 +33,13 @@ log = structlog.get_logger()
 
 Kind = Literal["full", "changes", "sample"]
 
-AHEAD = 2
-"""Pages that may wait between two of the four; more would only fill memory."""
+HEARTBEAT, LOOK_UP = 15.0, 1.0
+"""Seconds between two signs of life, and between two looks whether somebody wants the run to stop."""
 
-HEARTBEAT = 15.0
+SHORT = 0.005
+"""More than this share of what an upstream announced may not be missing from a complete list. Lists change
+while they are walked; of Dryad's 65,000 some ten move in an hour."""
+
 SHRINK_REFUSED = 0.10
 """More than this share of a source vanishing at once is taken for a fault of the upstream, or ours."""
 ASKED_ONE_BY_ONE = 500
@@ -44,7 +49,7 @@ Given = TypeVar("Given")
 Got = TypeVar("Got")
 
 _STATES: dict[type[UpstreamError], str] = {
-    Unavailable: "unavailable",
+    Unavailable: "partial",
     Refused: "refused",
     Changed: "changed",
 }
@@ -92,7 +97,8 @@ async def harvest(store: Store, http: Http, order: Order, watch: Watch = lambda 
     """Harvest one source once.
 
     Returns:
-        The report; its state says how the run ended: complete, unavailable, refused or changed.
+        The report; its state says how the run ended: complete; partial, when the upstream could not be
+        asked to the end or its list was short; refused; changed; canceled, when somebody asked for it.
 
     Raises:
         ledger.Busy: another process harvests this source.
@@ -112,26 +118,30 @@ async def harvest(store: Store, http: Http, order: Order, watch: Watch = lambda 
     with ThreadPoolExecutor(1, thread_name_prefix=f"keep-{card.name}") as worker:
         reader = Reader(order.source, order.scope)
         run = _Run(store, client, order, begun, report, watch, worker, reader)
-        pulse = asyncio.create_task(run.pulse())
+        whole = asyncio.create_task(run.whole())
+        pulse = asyncio.create_task(run.pulse(whole))
         try:
-            await run.whole()
+            await whole
             report.state = "complete"
         except UpstreamError as error:
             report.state, report.error = _state_of(error), str(error)
             log.warning("harvest ended", source=card.name, state=report.state, error=str(error))
         except asyncio.CancelledError:
             report.state, report.error = "canceled", "stopped by the operator"
+            if not pulse.done():
+                raise
+        except Exception as error:
+            report.state, report.error = "partial", f"a fault of ours: {type(error).__name__}: {error}"[:300]
             raise
         finally:
             reader.close()
-            pulse.cancel()
-            with suppress(asyncio.CancelledError):
-                await pulse
+            await _ended(pulse)
+            await _ended(whole)
             traffic = client.traffic
             ledger.end(
                 store,
                 begun.run_id,
-                state=report.state if report.state != "running" else "failed",
+                state=report.state,
                 error=report.error,
                 traffic={
                     "requests": traffic.requests,
@@ -172,27 +182,6 @@ def reread(store: Store, source: Source, watch: Watch = lambda _: None) -> Repor
     return report
 
 
-class _OnTheWay:
-    """Counts pages that were kept and whose records are not stored yet."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.none = asyncio.Event()
-        self.none.set()
-
-    def set_out(self) -> None:
-        self.count += 1
-        self.none.clear()
-
-    def arrived(self) -> None:
-        self.count -= 1
-        if self.count == 0:
-            self.none.set()
-
-    async def all_arrived(self) -> None:
-        await self.none.wait()
-
-
 @dataclass(frozen=True, slots=True)
 class _Run:
     """The parts of one run."""
@@ -206,13 +195,13 @@ class _Run:
     worker: ThreadPoolExecutor
     """Writes to the store, one thing after the other."""
     reader: Reader
-    on_the_way: _OnTheWay = field(default_factory=_OnTheWay)
+    on_the_way: OnTheWay = field(default_factory=OnTheWay)
 
     async def whole(self) -> None:
         await self._read_leftovers()
-        asked = _ahead(self.order.source.pages(self.client, self._ask()))
-        kept = _ahead(self._keep(asked))
-        read = _ahead(self._read(kept))
+        asked = ahead(self.order.source.pages(self.client, self._ask()))
+        kept = ahead(self._keep(asked))
+        read = ahead(self._read(kept))
         async with aclosing(read):
             async for readings in read:
                 await self._off_loop(self._store, readings)
@@ -222,11 +211,15 @@ class _Run:
         if self.order.kind == "full":
             await self._bury_the_vanished()
 
-    async def pulse(self) -> None:
-        """Show that the run is alive while an upstream makes us wait."""
-        while True:
-            await asyncio.sleep(HEARTBEAT)
-            await asyncio.to_thread(ledger.beat, self.store, self.begun.run_id)
+    async def pulse(self, whole: asyncio.Task[None]) -> None:
+        """Show that the run is alive while an upstream makes us wait; end it when somebody asks for it."""
+        beaten = time.monotonic()
+        while not await asyncio.to_thread(ledger.is_cancel_asked, self.store, self.begun.run_id):
+            await asyncio.sleep(LOOK_UP)
+            if time.monotonic() - beaten >= HEARTBEAT:
+                beaten = time.monotonic()
+                await asyncio.to_thread(ledger.beat, self.store, self.begun.run_id)
+        whole.cancel()
 
     def _ask(self) -> Ask:
         return Ask(
@@ -288,7 +281,20 @@ class _Run:
         return waiting
 
     def _believe(self) -> None:
-        """Refuse to call a harvest complete that holds far too little."""
+        """Refuse to call a harvest complete that holds too little.
+
+        Raises:
+            Changed: far less than such an upstream holds.
+            Unavailable: less than the upstream itself announced; the next harvest begins anew.
+        """
+        if self.order.kind == "full" and (announced := self.report.announced):
+            listed = intake.listed(self.store, self.report.source, self.begun.harvest_run)
+            if listed < announced * (1 - SHORT):
+                ledger.begin_anew(self.store, self.report.source)
+                raise Unavailable(
+                    f"the upstream announced {announced} documents and listed {listed}",
+                    hint="nothing was withdrawn; the next harvest begins anew",
+                )
         card, seen = self.order.source.card, self.report.counts["seen"]
         resumed = self.begun.bookmark is not None
         live_and_full = self.order.kind == "full" and self.order.origin == "live"
@@ -318,6 +324,12 @@ class _Run:
         await self._off_loop(self._withdraw, gone)
 
 
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Wait until a task has ended; how it ended was looked at before."""
+    task.cancel()
+    await asyncio.wait({task})
+
+
 def _make_room(store: Store, order: Order) -> None:
     """Forget replica records before the live upstream is harvested, and the reverse."""
     name = order.source.card.name
@@ -343,35 +355,3 @@ def _keep_readings(store: Store, report: Report, card: Card, readings: Readings)
 
 def _identity(document: Document) -> str:
     return document.id or f"?{digest_of(document.body).hex()}"
-
-
-async def _ahead(items: AsyncIterator[Got]) -> AsyncGenerator[Got, None]:
-    """Make the next items while earlier ones are being used; an error comes after what came before it."""
-    queue: asyncio.Queue[Got | _Ended] = asyncio.Queue(AHEAD)
-
-    async def make() -> None:
-        try:
-            async for item in items:
-                await queue.put(item)
-            await queue.put(_Ended(None))
-        except Exception as error:  # noqa: BLE001  # carried over to the consumer, which raises it
-            await queue.put(_Ended(error))
-        finally:
-            if isinstance(items, AsyncGenerator):
-                await items.aclose()
-
-    task = asyncio.create_task(make())
-    try:
-        while not isinstance(item := await queue.get(), _Ended):
-            yield item
-        if item.error is not None:
-            raise item.error
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    error: Exception | None

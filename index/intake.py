@@ -167,6 +167,15 @@ def all_documents(store: Store, source: str, batch: int) -> Iterator[list[Unread
         yield [_unread(store, row) for row in rows]
 
 
+def listed(store: Store, source: str, harvest_run: int) -> int:
+    """Count the documents that a harvest, all its runs together, has listed."""
+    query = sa.select(sa.func.count()).where(
+        t.documents.c.source == source, t.documents.c.seen_run >= harvest_run
+    )
+    with store.reading() as connection:
+        return int(connection.execute(query).scalar_one())
+
+
 def unseen(store: Store, source: str, since_run: int) -> list[str]:
     """List the upstream ids of current records whose documents no run since one has seen."""
     query = (

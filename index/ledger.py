@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import orjson
 import sqlalchemy as sa
@@ -26,6 +28,9 @@ OVERLAP = timedelta(days=1)
 """A harvest of changes asks again for the last day: upstreams index late, and clocks differ."""
 
 ENDED_WELL = "complete"
+
+_UNDER_WAY: set[tuple[Path, int]] = set()
+"""Runs of this process. Its number alone does not tell them from runs that it lost."""
 
 
 class Busy(Exception):  # the name says what is wrong
@@ -52,7 +57,7 @@ def begin(
         Busy: another live process harvests the source.
     """
     with store.transaction() as connection:
-        _clear_dead_runs(connection, source)
+        _clear_dead_runs(store, connection, source)
         row = connection.execute(sa.select(t.sources).where(t.sources.c.name == source)).one_or_none()
         if row is None:
             connection.execute(t.sources.insert().values(name=source, origin=origin, scope=scope))
@@ -76,6 +81,7 @@ def begin(
                     heartbeat_at=now(),
                     worker=_worker(),
                     since=since,
+                    window_from=since,
                 )
             )
         )
@@ -91,6 +97,7 @@ def begin(
                 **({} if resumes else fresh),
             )
         )
+        _UNDER_WAY.add((store.path, run_id))
         return Begun(
             run_id,
             resumes.harvest_run if resumes else run_id,
@@ -112,6 +119,31 @@ def beat(store: Store, run_id: int) -> None:
         connection.execute(t.runs.update().where(t.runs.c.id == run_id).values(heartbeat_at=now()))
 
 
+def is_cancel_asked(store: Store, run_id: int) -> bool:
+    """Tell whether somebody wants a run to stop."""
+    query = sa.select(t.runs.c.cancel_asked).where(t.runs.c.id == run_id)
+    with store.reading() as connection:
+        return bool(connection.execute(query).scalar_one())
+
+
+def cancel(store: Store, source: str) -> int | None:
+    """Ask the run of a source that is under way to stop; answer its number, or None when there is none."""
+    with store.transaction() as connection:
+        with suppress(Busy):
+            _clear_dead_runs(store, connection, source)
+        running = sa.and_(t.runs.c.source == source, t.runs.c.state == "running")
+        run_id = connection.execute(sa.select(t.runs.c.id).where(running)).scalar()
+        connection.execute(t.runs.update().where(running).values(cancel_asked=1))
+        return run_id
+
+
+def begin_anew(store: Store, source: str) -> None:
+    """Let the next run begin its harvest at the start, whatever this one has come to."""
+    with store.transaction() as connection:
+        fresh = {"bookmark": None, "harvest_began": None, "harvest_run": None}
+        connection.execute(t.sources.update().where(t.sources.c.name == source).values(**fresh))
+
+
 def end(
     store: Store,
     run_id: int,
@@ -121,6 +153,7 @@ def end(
     traffic: Mapping[str, float] | None = None,
 ) -> None:
     """End a run; a complete one closes the harvest and moves the source's watermark."""
+    _UNDER_WAY.discard((store.path, run_id))
     with store.transaction() as connection:
         run = connection.execute(sa.select(t.runs).where(t.runs.c.id == run_id)).one()
         source = connection.execute(sa.select(t.sources).where(t.sources.c.name == run.source)).one()
@@ -132,6 +165,7 @@ def end(
                 error=error,
                 ended_at=now(),
                 announced=source.announced,
+                window_until=source.harvest_began if run.kind == "changes" else None,
                 **(traffic or {}),
             )
         )
@@ -147,11 +181,12 @@ def end(
         connection.execute(t.sources.update().where(t.sources.c.name == run.source).values(**closed))
 
 
-def _clear_dead_runs(connection: sa.Connection, source: str) -> None:
+def _clear_dead_runs(store: Store, connection: sa.Connection, source: str) -> None:
     query = sa.select(t.runs).where(t.runs.c.source == source, t.runs.c.state == "running")
     for run in connection.execute(query).all():
         silent = datetime.now(UTC) - datetime.fromisoformat(run.heartbeat_at)
-        if _alive(run.worker, silent):
+        is_ours = run.worker == _worker() and (store.path, run.id) in _UNDER_WAY
+        if is_ours or _alive(run.worker, silent):
             message = f"run {run.id} of {source} is under way ({run.worker}); wait for it or stop it"
             raise Busy(message)
         connection.execute(
@@ -196,7 +231,7 @@ def _moment(stamp: str | None) -> datetime | None:
 def begin_reread(store: Store, source: str, *, origin: str, scope: str) -> int:
     """Begin a run that reads stored documents again; it takes no part in harvests."""
     with store.transaction() as connection:
-        _clear_dead_runs(connection, source)
+        _clear_dead_runs(store, connection, source)
         inserted = connection.execute(
             t.runs.insert().values(
                 source=source,

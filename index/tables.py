@@ -47,9 +47,7 @@ runs = Table(
     Column("origin", String, nullable=False),
     Column("scope", String, nullable=False),
     Column("kind", String, nullable=False),  # full, changes, sample, reread
-    Column(
-        "state", String, nullable=False
-    ),  # running, complete, partial, unavailable, refused, changed, canceled
+    Column("state", String, nullable=False),  # running, complete, partial, refused, changed, canceled, lost
     Column("started_at", String, nullable=False),
     Column("heartbeat_at", String, nullable=False),
     Column("worker", String, nullable=False),  # host and process, to tell a dead run from a slow one

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,10 @@ from harvester import registry
 from harvester.http import Http, Polite
 from harvester.reader import Reader, read_batch
 from harvester.rehearse import REPLICAS, Stock
-from harvester.replicas.server import Replica
+from harvester.replicas.server import Fault, Replica
 from harvester.run import Order, harvest, reread
 from harvester.source import Card
-from index import intake
+from index import intake, ledger
 from index.batch import Unread
 from index.store import Store
 from tests.conftest import IMPATIENT, Bench, bench_of
@@ -72,6 +74,47 @@ async def test_live_records_take_the_place_of_a_replicas_and_never_stand_beside_
             await live(bench.store, upstream.base)
         origins = {kept.origin for id_ in bench.content() if (kept := bench.store.get(id_))}
         assert origins == {"live"}
+
+
+async def test_a_list_shorter_than_announced_is_partial_and_the_next_harvest_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench_of("dryad", tmp_path) as bench:
+        announced = len(bench.replica.holdings) + 5
+
+        async def boasting(fetch: Any, ask: Any) -> Any:
+            async for page in registry.source("dryad").__dict__["honest"](fetch, ask):
+                yield replace(page, announced=announced)
+
+        source = registry.source("dryad")
+        monkeypatch.setattr(source, "honest", source.pages, raising=False)
+        monkeypatch.setattr(source, "pages", boasting)
+        report = await bench.harvest()
+        assert report.state == "partial", report
+        assert f"announced {announced} documents" in (report.error or "")
+        monkeypatch.setattr(source, "pages", source.__dict__["honest"])
+        assert bench.store.source_states()["dryad"].fresh_at is None
+        again = await bench.harvest()
+        assert (again.state, again.counts["seen"]) == ("complete", announced - 5)
+
+
+async def test_a_run_that_is_canceled_ends_soon_keeps_what_it_has_and_goes_on_later(tmp_path: Path) -> None:
+    async with bench_of("empiar", tmp_path) as bench:
+        await bench.harvest()
+        expected = bench.content()
+        bench.replica.asked.clear()
+        bench.replica.faults.append(Fault("stall"))
+        under_way = asyncio.create_task(bench.harvest())
+        while not bench.replica.asked:  # noqa: ASYNC110  # the replica has no event for it
+            await asyncio.sleep(0.01)
+        assert ledger.cancel(bench.store, "figshare") is None
+        assert ledger.cancel(bench.store, "empiar") is not None
+        report = await asyncio.wait_for(under_way, 5)
+        assert report.state == "canceled"
+        bench.replica.faults.clear()
+        assert [run["state"] for run in bench.store.runs("empiar")] == ["canceled", "complete"]
+        again = await bench.harvest()
+        assert (again.state, bench.content()) == ("complete", expected)
 
 
 async def test_what_was_kept_but_not_read_is_read_by_the_next_run(

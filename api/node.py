@@ -15,6 +15,7 @@ from aiohttp import web
 
 from api.problem import Problem
 from index.engines import Engine
+from index.proofs import Proof, newest
 from index.search import Catalogue
 from index.store import SourceState, Store
 
@@ -38,6 +39,7 @@ class Node:
     _pool: ThreadPoolExecutor = field(init=False)
     _waiting: int = 0
     _states: tuple[float, dict[str, SourceState]] = (0.0, {})
+    _proofs: tuple[float, dict[str, Proof]] = (0.0, {})
 
     def __post_init__(self) -> None:
         self.catalogue = Catalogue(self.store, self.engine)
@@ -69,10 +71,24 @@ class Node:
             self._states = time.monotonic(), states
         return states
 
+    def proofs(self) -> Mapping[str, Proof]:
+        """Answer how complete each source was found to be, a second old at most."""
+        read_at, proofs = self._proofs
+        if time.monotonic() - read_at > FRESH_FOR:
+            proofs = newest(self.store)
+            self._proofs = time.monotonic(), proofs
+        return proofs
+
     def freshness(self) -> Mapping[str, Mapping[str, str | None]]:
         """Answer what every search answer says of the sources."""
+        proofs = self.proofs()
         return {
-            name: {"fresh_at": state.fresh_at, "state": state.last_state, "origin": state.origin}
+            name: {
+                "fresh_at": state.fresh_at,
+                "state": state.last_state,
+                "origin": state.origin,
+                "completeness": proofs[name].in_words() if name in proofs else None,
+            }
             for name, state in self.states().items()
         }
 

@@ -202,7 +202,7 @@ def _schemas() -> Node:
             "next": {"type": ["string", "null"], "description": "Cursor of the next page"},
             "took_ms": {"type": "number"},
             "snapshot": {**count, "description": "Revision of the catalogue that was searched"},
-            "sources": {"type": "object", "description": "Freshness of each source"},
+            "sources": {"type": "object", "description": "Freshness and completeness of each source"},
             "warnings": {"type": "array", "items": {"type": "string"}},
         },
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -9,6 +10,8 @@ from aiohttp import web
 
 from api.node import NODE, Node
 from api.problem import not_found
+from index.proofs import Proof
+from index.search import Request
 
 RUNS_SHOWN = 20
 CARD = ("title", "homepage", "license_note", "incremental", "deletions", "schedule")
@@ -47,7 +50,7 @@ async def runs(request: web.Request) -> web.Response:
 
 def overview(node: Node) -> list[dict[str, Any]]:
     """Gather what is known of every source."""
-    counts = node.store.counts()
+    counts, proofs = node.store.counts(), node.proofs()
     return [
         {
             "name": state.name,
@@ -62,9 +65,25 @@ def overview(node: Node) -> list[dict[str, Any]]:
             "records": counts.get(state.name, {}).get("current", 0),
             "withdrawn": counts.get(state.name, {}).get("withdrawn", 0),
             "quarantined": counts.get(state.name, {}).get("quarantined", 0),
+            "newest": _newest(node, state.name),
+            "completeness": shape_proof(proofs.get(state.name)),
         }
         for state in node.store.source_states().values()
     ]
+
+
+def shape_proof(proof: Proof | None) -> dict[str, Any] | None:
+    """Shape what is known of a source's completeness; None before its first complete harvest."""
+    if proof is None:
+        return None
+    told = {name: value for name, value in asdict(proof).items() if name != "source"}
+    return {**told, "words": proof.in_words()}
+
+
+def _newest(node: Node, name: str) -> str | None:
+    """Answer when the newest record of a source was published."""
+    answer = node.catalogue.search(Request(filters={"source": [name]}, sort="newest", size=1))
+    return answer.hits[0].kept.stored.get("dates", {}).get("published") if answer.hits else None
 
 
 def shape_run(run: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from multidict import MultiDict
 from api import terminal
 from api.node import Node, age
 from api.search import question, shape
+from api.sources import shape_proof
 from config.settings import Settings
 from index.engines.tantivy import EngineBusy, TantivyEngine
 from index.query import BadQuery
@@ -66,6 +67,7 @@ def gather(settings: Settings) -> dict[str, Any]:
                     "error": state.last_error,
                     "fresh_at": state.fresh_at,
                     "announced": state.announced,
+                    "completeness": shape_proof(node.proofs().get(name)),
                     "unfinished": state.bookmark is not None,
                     **{
                         key: counts.get(name, {}).get(key, 0)
@@ -86,7 +88,7 @@ def show(found: dict[str, Any]) -> None:
         (
             name,
             entry["current"],
-            entry["announced"] if entry["announced"] is not None else "not told",
+            entry["completeness"]["words"] if entry["completeness"] else "not proved yet",
             entry["withdrawn"],
             entry["quarantined"],
             age(entry["fresh_at"]),
@@ -98,7 +100,7 @@ def show(found: dict[str, Any]) -> None:
     columns = (
         "source",
         "records",
-        "announced",
+        "complete",
         "withdrawn",
         "quarantined",
         "fresh",

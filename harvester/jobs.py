@@ -14,6 +14,7 @@ from config.settings import Settings
 from harvester import registry
 from harvester.http import Http
 from harvester.probe import probe
+from harvester.proof import prove
 from harvester.rehearse import Stock, replicas
 from harvester.replicas.server import FAULTS, PROTOCOL_FAULTS, Fault, Replica
 from harvester.run import Kind, Order, Report, Watch, harvest, reread
@@ -54,7 +55,9 @@ async def harvest_all(
             for name in wanted.names:
                 order = _order(store, settings, wanted, name, bases.get(name))
                 try:
-                    reports.append(await harvest(store, http, order, watch))
+                    report = await harvest(store, http, order, watch)
+                    reports.append(report)
+                    await prove(store, http, order, report)
                 except ledger.Busy as busy:
                     note(name, str(busy))
             return reports

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from harvester import registry
 from harvester.http import Http, Manners
+from harvester.proof import prove
 from harvester.rehearse import REPLICAS, Stock
 from harvester.replicas.server import Replica
 from harvester.run import Kind, Order, Report, Watch, harvest
@@ -101,10 +102,12 @@ async def _try(
     plan = Plan.of(source, replica)
     order = Order(source, source.card.scopes[0], plan.kind, replica, plan.newest, plan.options)
     try:
-        return await harvest(store, http, order, watch)
+        report = await harvest(store, http, order, watch)
     except ledger.Busy as busy:
         tell(Told(source.card.name, str(busy)))
         return None
+    await prove(store, http, order, report, ask=False)  # a first start asks as little as it can
+    return report
 
 
 def _is_fresh(state: SourceState, *, offline: bool) -> bool:

@@ -83,6 +83,8 @@ class Report:
     source: str
     origin: str
     run_id: int
+    harvest_run: int
+    """The first run of the harvest that this one belongs to."""
     state: str = "running"
     error: str | None = None
     pages: int = 0
@@ -113,9 +115,13 @@ async def harvest(store: Store, http: Http, order: Order, watch: Watch = lambda 
         kind=order.kind,
         card=shown(card),
     )
-    report = Report(card.name, order.origin, begun.run_id)
+    report = Report(card.name, order.origin, begun.run_id, begun.harvest_run)
     client = http.client(card, replica=order.replica)
-    with ThreadPoolExecutor(1, thread_name_prefix=f"keep-{card.name}") as worker:
+    quarantine.note_code(store, begun.run_id, VERSION)
+    with (
+        bound_contextvars(source=card.name, run=begun.run_id),
+        ThreadPoolExecutor(1, thread_name_prefix=f"keep-{card.name}") as worker,
+    ):
         reader = Reader(order.source, order.scope)
         run = _Run(store, client, order, begun, report, watch, worker, reader)
         whole = asyncio.create_task(run.whole())
@@ -166,14 +172,26 @@ def shown(card: Card) -> dict[str, str]:
     }
 
 
-def reread(store: Store, source: Source, watch: Watch = lambda _: None) -> Report:
-    """Read all stored documents of a source again, after its mapping changed; no network."""
+def reread(
+    store: Store,
+    source: Source,
+    watch: Watch = lambda _: None,
+    documents: Iterable[list[Unread]] | None = None,
+) -> Report:
+    """Read stored documents of a source again, after its mapping changed; no network.
+
+    Args:
+        store: where they are kept.
+        source: whose they are.
+        watch: told after each batch.
+        documents: batches of them; all when None.
+    """
     states = store.source_states()
     name = source.card.name
     origin = states[name].origin if name in states else "live"
     scope = states[name].scope if name in states else source.card.scopes[0]
     run_id = ledger.begin_reread(store, name, origin=origin, scope=scope)
-    report = Report(name, origin, run_id)
+    report = Report(name, origin, run_id, run_id)
     for batch in intake.all_documents(store, name, 500):
         _keep_readings(store, report, source.card, read_batch(source, scope, batch))
         watch(report)

@@ -29,6 +29,21 @@ Expect: TypeAlias = Literal["json", "xml", "gzip", "text", "any"]
 
 
 @dataclass(frozen=True, slots=True)
+class Counter:
+    """A place that tells how much an upstream holds, in one request."""
+
+    by: str
+    """Who counts: the upstream itself, or DataCite, EBI Search ..."""
+    url: str
+    path: str
+    """Where the number stands in the JSON, such as "meta.total"."""
+    counts: str
+    """What is counted, in a few words."""
+    own_of: tuple[Scope, ...] = ()
+    """Scopes of which the upstream itself counts here what a harvest lists; none where others count."""
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """What a source says about itself. Each "no" carries its reason."""
 
@@ -57,6 +72,8 @@ class Card:
     """Raised when `read` changes what it answers."""
     absent_means_gone: bool = True
     """Whether what a complete harvest no longer lists may be taken for withdrawn, once `gone` agrees."""
+    counted_by: tuple[Counter, ...] = ()
+    """Who tells how much the upstream holds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,15 +197,14 @@ proofs = Table(  # how complete a source was found to be; the newest counts
     Column("source", String, nullable=False),
     Column("run_id", Integer),
     Column("at", String, nullable=False),
-    Column("state", String, nullable=False),  # complete, short, unknown, failed
-    Column("ours", Integer, nullable=False),
+    Column("state", String, nullable=False),  # complete, listed, short, over, unknown
+    Column("ours", Integer, nullable=False),  # documents held: records, out of scope and quarantined
     Column("announced", Integer),  # by the upstream itself
     Column("independent", Integer),  # by somebody else who counts it
     Column("independent_by", String),
     Column("missing", Integer),  # ids the upstream lists and we do not hold
     Column("extra", Integer),  # ids we hold and the upstream does not list
     Column("examples", String, nullable=False, server_default="{}"),  # JSON: some missing and extra ids
-    Column("newest", String),  # the newest upstream stamp we hold
     Column("note", String),
     Index("proofs_by_source", "source", "id"),
 )

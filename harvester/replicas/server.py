@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
+from harvester.replicas import counters
 from harvester.replicas.holdings import Holding, Holdings, Listed
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -71,6 +72,10 @@ class Spoken(Protocol):
         """Answer the document with another title and a newer stamp."""
         ...
 
+    def studies(self, holdings: Holdings) -> int:
+        """Count the records a complete harvest must give."""
+        ...
+
 
 @dataclass(slots=True)
 class Replica:
@@ -89,7 +94,8 @@ class Replica:
     async def start(self, port: int = 0) -> Replica:
         """Listen on 127.0.0.1; port 0 takes a free one."""
         app = web.Application(middlewares=[self._door], client_max_size=1 << 20)
-        app.router.add_routes([*self._control(), *self.protocol.routes(self)])
+        counting = counters.routes(lambda: self.protocol.studies(self.holdings))
+        app.router.add_routes([*self._control(), *self.protocol.routes(self), *counting])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)

@@ -18,7 +18,7 @@ from harvester.fields import Notes
 from harvester.http import Http, Polite
 from harvester.protocols import datacite_xml, dublin_core, oaipmh
 from harvester.protocols.xml import local, parse_xml
-from harvester.replicas.holdings import Holding, Listed
+from harvester.replicas.holdings import Holding, Holdings, Listed
 from harvester.replicas.oaipmh import oai_routes
 from harvester.replicas.server import Fault, Replica
 from harvester.source import Card
@@ -62,6 +62,9 @@ class Toy:
 
     def changed(self, holding: Holding, title: str, at: datetime) -> Holding:
         return Holding(holding.id, at, title.encode())
+
+    def studies(self, holdings: Holdings) -> int:
+        return len(holdings)
 
 
 def holding(number: int, minutes: float) -> Holding:

@@ -32,7 +32,7 @@ import orjson
 
 from harvester.errors import Changed
 from harvester.fields import Raw
-from harvester.source import Answer, Ask, Assumption, Card, Document, Fetch, Page
+from harvester.source import Answer, Ask, Assumption, Card, Counter, Document, Fetch, Page
 from harvester.sources.dryad.dataset import MAPPING_VERSION, read
 from harvester.sources.dryad.listing import HOST, Listing, Place, listing
 from harvester.sources.dryad.shapes import documents, href, identity, is_hidden
@@ -49,7 +49,7 @@ card = Card(
     name="dryad",
     title="Dryad",
     homepage="https://datadryad.org/",
-    hosts=("datadryad.org",),
+    hosts=("datadryad.org", "api.datacite.org"),
     scopes=("imaging", "everything"),
     license_note="metadata and data under CC0",
     incremental="modifiedSince, by the upstream's own clock",
@@ -59,6 +59,21 @@ card = Card(
     pace_from="30 requests a minute for callers without an account (Dryad's API page, 2026)",
     schedule="weekly",
     mapping_version=MAPPING_VERSION,
+    counted_by=(
+        Counter(
+            "Dryad",
+            "https://datadryad.org/api/v2/search?per_page=1",
+            "total",
+            "public data sets",
+            own_of=("imaging", "everything"),  # both walk the whole list
+        ),
+        Counter(
+            "DataCite",
+            "https://api.datacite.org/dois?client-id=dryad.dryad&page[size]=1",
+            "meta.total",
+            "DOIs, of withdrawn data sets too",
+        ),
+    ),
 )
 
 _FIRST = "_embedded.stash:datasets.0"

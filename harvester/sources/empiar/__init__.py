@@ -22,7 +22,7 @@ from harvester import parts
 from harvester.errors import BadRecord, Changed
 from harvester.fields import Notes, listed, mappings
 from harvester.protocols.xml import parse_xml
-from harvester.source import Answer, Ask, Assumption, Card, Document, Fetch, Page, Reading, reading
+from harvester.source import Answer, Ask, Assumption, Card, Counter, Document, Fetch, Page, Reading, reading
 from harvester.sources.empiar import header
 from index.record import (
     Axes,
@@ -49,7 +49,7 @@ card = Card(
     name="empiar",
     title="EMPIAR, the Electron Microscopy Public Image Archive",
     homepage="https://www.ebi.ac.uk/empiar/",
-    hosts=("www.ebi.ac.uk",),
+    hosts=("www.ebi.ac.uk", "api.datacite.org"),
     scopes=("everything",),
     license_note="metadata and data under CC0",
     incremental="no: the API has no date filter; all entries are read again and compared",
@@ -59,6 +59,17 @@ card = Card(
     pace_from="our choice; no limit is published",
     schedule="weekly",
     mapping_version=1,
+    counted_by=(
+        Counter(
+            "EBI Search",
+            "https://www.ebi.ac.uk/ebisearch/ws/rest/empiar?query=*&size=1&format=json",
+            "hitCount",
+            "entries",
+        ),
+        Counter(
+            "DataCite", "https://api.datacite.org/dois?prefix=10.6019&page[size]=1", "meta.total", "DOIs"
+        ),
+    ),
 )
 
 assumptions: tuple[Assumption, ...] = (

@@ -24,7 +24,7 @@ from harvester.errors import BadRecord
 from harvester.fields import Notes
 from harvester.protocols import oaipmh
 from harvester.protocols.oaipmh import OaiPage
-from harvester.source import Ask, Assumption, Card, Document, Fetch, Page, Reading, reading
+from harvester.source import Ask, Assumption, Card, Counter, Document, Fetch, Page, Reading, reading
 from harvester.sources.figshare import article, details, oai, searches, shapes, v1
 from index.record import Record, Withdrawal
 
@@ -36,7 +36,7 @@ card = Card(
     name="figshare",
     title="figshare",
     homepage="https://figshare.com",
-    hosts=("api.figshare.com",),
+    hosts=("api.figshare.com", "api.datacite.org"),
     scopes=("imaging", "everything"),
     license_note="metadata under CC0; each article states the license of its files",
     incremental="articles modified since, by the search's modified_since, and the details of each",
@@ -48,6 +48,14 @@ card = Card(
     pace_from="published: at most one request a second is recommended (documentation of OAI-PMH, 2024)",
     schedule="weekly",
     mapping_version=1,
+    counted_by=(
+        Counter(
+            "DataCite",
+            "https://api.datacite.org/dois?client-id=figshare.ars&page[size]=1",
+            "meta.total",
+            "DOIs of figshare.com, of versions too; not those of institutions' portals",
+        ),
+    ),
 )
 
 assumptions: tuple[Assumption, ...] = (

@@ -22,7 +22,7 @@ import orjson
 
 from harvester.fields import Notes, Raw, mappings
 from harvester.protocols.xml import parse_xml
-from harvester.source import Ask, Card, Document, Fetch, Page, Reading, reading
+from harvester.source import Ask, Card, Counter, Document, Fetch, Page, Reading, reading
 from harvester.sources.zenodo import asking, facts, native, page, rest, shapes, tombstones, xml
 from harvester.sources.zenodo.assumptions import ASSUMPTIONS
 from index.record import Record, Withdrawal
@@ -31,7 +31,7 @@ card = Card(
     name="zenodo",
     title="Zenodo",
     homepage="https://zenodo.org/",
-    hosts=("zenodo.org",),
+    hosts=("zenodo.org", "api.datacite.org"),
     scopes=("imaging", "everything"),
     license_note="metadata under CC0, except e-mail addresses",
     incremental="searches by `updated`; OAI-PMH windows by datestamp with route=oai",
@@ -43,6 +43,21 @@ card = Card(
     pace_from="30 requests a minute for search and OAI-PMH, published in zenodo-rdm's invenio.cfg",
     schedule="daily",
     mapping_version=1,
+    counted_by=(
+        Counter(
+            "Zenodo",
+            "https://zenodo.org/api/records?size=1&all_versions=true",
+            "hits.total",
+            "public versions",
+            own_of=("everything",),
+        ),
+        Counter(
+            "DataCite",
+            "https://api.datacite.org/dois?client-id=cern.zenodo&page[size]=1",
+            "meta.total",
+            "DOIs, of versions and of concepts",
+        ),
+    ),
 )
 
 assumptions = ASSUMPTIONS

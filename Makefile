@@ -7,7 +7,7 @@ STAMP := $(VENV)/.ready
 name ?= line
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint types imports tests source bench clean
+.PHONY: help setup run test check lint types imports tests source bench soak clean
 
 help: ## print the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -45,6 +45,9 @@ source: setup ## run the contract of one source: make source name=idr
 
 bench: setup ## run one benchmark: make bench name=line (or search); the last line is JSON
 	HEADWATER_OFFLINE=1 $(BIN)/python -m benchmarks.$(name) $(ARGS)
+
+soak: setup ## kill harvests and nodes 200 times over, and compare with an undisturbed harvest; 15 minutes
+	HEADWATER_OFFLINE=1 $(BIN)/python -m benchmarks.soak $(ARGS)
 
 clean: ## remove the virtual environment and caches; never the data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* .import_linter_cache

@@ -6,14 +6,17 @@ import asyncio
 import os
 import signal
 import sys
+import tomllib
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
 import pydantic
+from sqlalchemy.exc import OperationalError
 
 from api import terminal
 from api.status import Trouble
+from config.settings import settings_file
 
 
 class Usage(Exception):  # the name says what is wrong
@@ -53,8 +56,16 @@ def told_in_one_line(command: Callable[[], None]) -> None:
         _end(
             "settings: " + "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()), 2
         )
+    except tomllib.TOMLDecodeError as error:
+        _end(f"settings: {settings_file()} is no TOML: {error}; mend it or move it away", 2)
     except Trouble as error:
         _end(str(error), 1)
+    except OperationalError as error:  # SQLite: the disk is full or fails, or somebody holds the store
+        _end(
+            f"the store cannot be used ({error.orig}); make room, or wait for whoever holds it, "
+            "and start again: nothing is lost",
+            1,
+        )
     except BrokenPipeError:  # who read us has seen enough, as in `headwater read ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)

@@ -21,6 +21,11 @@ from pydantic_settings import (
 from config import VERSION
 
 
+def settings_file() -> Path:
+    """Answer where the file of settings is, or would be."""
+    return Path(os.environ.get("HEADWATER_CONFIG", "headwater.toml"))
+
+
 class SourceSettings(BaseModel):
     """What an operator may turn of one source, under [sources.<name>]."""
 
@@ -88,6 +93,5 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        file = Path(os.environ.get("HEADWATER_CONFIG", "headwater.toml"))
-        toml = TomlConfigSettingsSource(settings_cls, file)
+        toml = TomlConfigSettingsSource(settings_cls, settings_file())
         return init_settings, env_settings, toml, file_secret_settings

@@ -31,8 +31,12 @@ COMMANDS = (
 
 
 def start(*words: str, cwd: Path, **environment: str) -> subprocess.Popen[str]:
+    return python("-m", "api.cli", *words, cwd=cwd, **environment)
+
+
+def python(*words: str, cwd: Path, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "api.cli", *words],
+        [sys.executable, *words],
         cwd=cwd,
         env={**os.environ, "HEADWATER_OFFLINE": "1", "PYTHONPATH": str(ROOT), **environment},
         stdout=subprocess.PIPE,

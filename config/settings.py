@@ -35,6 +35,12 @@ class SourceSettings(BaseModel):
     scope: Annotated[
         str | None, Field(description="imaging or everything; None for the source's own default")
     ] = None
+    sweep_days: Annotated[
+        int,
+        Field(
+            description="Days after which everything is listed again, to find what dates do not tell", ge=1
+        ),
+    ] = 30
     options: Annotated[
         dict[str, str], Field(description="The source's own choices, such as files = 'yes' for Dryad")
     ] = {}

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -153,7 +154,7 @@ def _order(store: Store, settings: Settings, wanted: Wanted, name: str, base: st
     return Order(
         source,
         scope,
-        _kind(store, source, scope, wanted),
+        _kind(store, source, scope, wanted, own.sweep_days),
         base,
         wanted.newest,
         {**own.options, **wanted.options},
@@ -167,14 +168,19 @@ def _scope(source: Source, asked: str | None) -> Scope:
     return source.card.scopes[0]  # a source that is imaging altogether has one scope only
 
 
-def _kind(store: Store, source: Source, scope: str, wanted: Wanted) -> Kind:
-    """Choose what changed when we know since when and the upstream can tell; everything else."""
+def _kind(store: Store, source: Source, scope: str, wanted: Wanted, sweep_days: int) -> Kind:
+    """Choose what changed when we know since when and the upstream can tell; everything else.
+
+    Everything, too, when the last sweep is long ago: what vanished, and what was dated back, no date tells.
+    """
     if wanted.newest is not None:
         return "sample"
     state = store.source_states().get(source.card.name)
-    knows = state is not None and state.since is not None and state.scope == scope
+    if state is None or state.since is None or state.complete_at is None or state.scope != scope:
+        return "full"
+    swept = datetime.now(UTC) - datetime.fromisoformat(state.complete_at)
     tells = not source.card.incremental.startswith("no")
-    return "changes" if knows and tells and not wanted.full else "full"
+    return "changes" if tells and swept < timedelta(days=sweep_days) and not wanted.full else "full"
 
 
 @asynccontextmanager

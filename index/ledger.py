@@ -67,6 +67,9 @@ def begin(
                     t.documents.c.source == source, t.documents.c.state == "out_of_scope"
                 )
             )
+            # What was seen in another scope says nothing of this one: its first harvest is of everything.
+            anew = {"since": None, "complete_at": None}
+            connection.execute(t.sources.update().where(t.sources.c.name == source).values(**anew))
         resumes = _unfinished(row, kind, scope)
         since = row.since if row is not None and kind == "changes" and row.scope == scope else None
         run_id = inserted_id(

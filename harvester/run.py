@@ -117,11 +117,7 @@ async def harvest(store: Store, http: Http, order: Order, watch: Watch = lambda 
     )
     report = Report(card.name, order.origin, begun.run_id, begun.harvest_run)
     client = http.client(card, replica=order.replica)
-    quarantine.note_code(store, begun.run_id, VERSION)
-    with (
-        bound_contextvars(source=card.name, run=begun.run_id),
-        ThreadPoolExecutor(1, thread_name_prefix=f"keep-{card.name}") as worker,
-    ):
+    with ThreadPoolExecutor(1, thread_name_prefix=f"keep-{card.name}") as worker:
         reader = Reader(order.source, order.scope)
         run = _Run(store, client, order, begun, report, watch, worker, reader)
         whole = asyncio.create_task(run.whole())
@@ -172,20 +168,8 @@ def shown(card: Card) -> dict[str, str]:
     }
 
 
-def reread(
-    store: Store,
-    source: Source,
-    watch: Watch = lambda _: None,
-    documents: Iterable[list[Unread]] | None = None,
-) -> Report:
-    """Read stored documents of a source again, after its mapping changed; no network.
-
-    Args:
-        store: where they are kept.
-        source: whose they are.
-        watch: told after each batch.
-        documents: batches of them; all when None.
-    """
+def reread(store: Store, source: Source, watch: Watch = lambda _: None) -> Report:
+    """Read all stored documents of a source again, after its mapping changed; no network."""
     states = store.source_states()
     name = source.card.name
     origin = states[name].origin if name in states else "live"

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from typing import Any
 import aiohttp
 
 from benchmarks.report import last_line, machine, say
+from harvester import registry
 from harvester.rehearse import REPLICAS
 from harvester.replicas.holdings import Holding, Listed
 from harvester.replicas.server import Fault, Replica
@@ -113,12 +114,13 @@ async def soaked(folder: Path, kills: int, documents: int, seed: int) -> dict[st
 # ---- what is killed ------------------------------------------------------------------------------
 
 
-async def start(*words: str) -> asyncio.subprocess.Process:
+async def start(*words: str, loud: bool = False) -> asyncio.subprocess.Process:
     environment = {**os.environ, "HEADWATER_OFFLINE": "1"}
+    pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    command = [sys.executable, "-m", "api.cli", *words]
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "api.cli", *words, env=environment,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+        *command, env=environment, stdout=pipe, stderr=pipe if loud else nowhere
+    )
 
 
 def harvest_of(soak: Soak, name: str, folder: Path) -> tuple[str, ...]:
@@ -131,13 +133,16 @@ async def harvesting(soak: Soak) -> None:
     while not soak.is_over:
         name = soak.chance.choice(list(soak.replicas))
         full = ("--full",) if soak.chance.random() < 0.5 else ()
+        replica = soak.replicas[name]
+        before = len(replica.asked)
         process = await start(*harvest_of(soak, name, soak.folder), *full)
-        patience = soak.chance.uniform(0.8, 6.0)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(process.communicate(), patience)
+        over = asyncio.create_task(process.communicate())
+        while len(replica.asked) == before and not over.done():  # noqa: ASYNC110  # there is no event for it
+            await asyncio.sleep(0.02)
+        await asyncio.wait({over}, timeout=soak.chance.uniform(0.0, 2.5))  # from its first request on
         if process.returncode is None:
             process.kill()
-            await process.communicate()
+            await over
             soak.happened["harvests killed"] += 1
             if soak.happened["harvests killed"] % 20 == 0:
                 say(f"  {soak.happened['harvests killed']} harvests killed")
@@ -207,11 +212,13 @@ async def meddling(soak: Soak) -> None:
         replica = soak.replicas[name]
         held = replica.listed()
         gone = soak.gone.setdefault(name, {})
+        tells = registry.source(name).card.absent_means_gone
         match soak.chance.choice(("change", "withdraw", "restore", "fault", "fault")):
             case "change":
                 replica.change(soak.chance.choice(held.in_order()).id, f"Changed {soak.chance.random()}")
                 soak.happened["changes"] += 1
-            case "withdraw" if len(gone) < MOST_WITHDRAWN * len(held.held):
+            # Where absence says nothing, what was withdrawn stays held; an undisturbed harvest never saw it.
+            case "withdraw" if tells and len(gone) < MOST_WITHDRAWN * len(held.held):
                 chosen = soak.chance.choice(held.in_order())
                 gone[chosen.id] = chosen
                 held.withdraw(chosen.id)
@@ -235,10 +242,10 @@ async def to_the_end(soak: Soak, folder: Path) -> None:
     """Harvest every source to the end, twice: what was interrupted, and then all of it."""
     for name in soak.replicas:
         for _ in range(2):
-            process = await start(*harvest_of(soak, name, folder), "--full")
-            output, _ = await process.communicate()
+            process = await start(*harvest_of(soak, name, folder), "--full", loud=True)
+            output, errors = await process.communicate()
             if process.returncode != 0:
-                soak.wrong.append(f"{name} did not come to an end: {output.decode()[:300]}")
+                soak.wrong.append(f"{name} did not come to an end: {(output + errors[-600:]).decode()}")
 
 
 def compare(soak: Soak, calm: Path) -> None:
@@ -256,7 +263,8 @@ def compare(soak: Soak, calm: Path) -> None:
             soak.wrong.append(f"the engine holds {len(found)} records, the store {len(ours)}")
         soak.happened["records at the end"] = len(ours)
         soak.happened["tombstones at the end"] = sum(c.get("withdrawn", 0) for c in killed.counts().values())
-        soak.happened["runs in the ledger"] = len(killed.runs(limit=100_000))
+        states = Counter(run["state"] for run in killed.runs(limit=100_000))
+        soak.happened |= Counter({f"runs {state}": count for state, count in states.items()})
 
 
 def content(store: Store) -> dict[str, bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from index import intake, ledger
@@ -36,6 +36,24 @@ def fill(store: Store, records: Iterable[Record], source: str = "demo") -> dict[
     )  # fmt: skip
     ledger.end(store, run.run_id, state="complete")
     return dict(counts)
+
+
+def set_aside(
+    store: Store, bodies: Mapping[str, bytes], source: str = "demo", reason: str = "the title is missing"
+) -> list[int]:
+    """Keep documents that cannot be read, in the newest run; answer their numbers."""
+    run_id = store.runs(source)[0]["id"]
+    unread = intake.keep_page(
+        store, run_id, source=source, url="https://demo", asked_at="2026-11-22T11:00:00Z",
+        raws=[Raw(id_, body, "application/json") for id_, body in bodies.items()],
+        bookmark="2", announced=None, mapping_version=1,
+    )  # fmt: skip
+    intake.keep_readings(
+        store, run_id, [Outcome(u.did, u.digest, None, reason) for u in unread], source=source,
+        origin="replica", retrieved_at="2026-11-22T11:00:00Z", mapping_version=1, findings={},
+    )  # fmt: skip
+    ledger.begin_anew(store, source)
+    return [waiting.did for waiting in unread]
 
 
 def catalogue(store: Store, folder: Path) -> Catalogue:

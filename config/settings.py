@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,6 +19,13 @@ from pydantic_settings import (
 )
 
 from config import VERSION
+from config.alerts import Channel, refuse_written_secrets
+from config.timetable import schedule
+
+
+def _is_schedule(text: str) -> str:
+    schedule(text)
+    return text
 
 
 def settings_file() -> Path:
@@ -41,6 +48,10 @@ class SourceSettings(BaseModel):
             description="Days after which everything is listed again, to find what dates do not tell", ge=1
         ),
     ] = 30
+    schedule: Annotated[
+        Annotated[str, AfterValidator(_is_schedule)] | None,
+        Field(description="daily, 6h, off or a cron expression (UTC); None for the source's own word"),
+    ] = None
     options: Annotated[
         dict[str, str], Field(description="The source's own choices, such as files = 'yes' for Dryad")
     ] = {}
@@ -71,6 +82,29 @@ class Settings(BaseSettings):
         int, Field(description="Searches that may wait; further ones are answered 503", ge=1)
     ] = 256
     log_level: Annotated[str, Field(description="debug, info, warning or error")] = "info"
+    log_format: Annotated[
+        Literal["auto", "text", "json"],
+        Field(description="Lines for people or for programs; auto: text on a terminal, else json"),
+    ] = "auto"
+    ready_behind: Annotated[
+        int, Field(description="Revisions the index may be behind the store; beyond, /readyz is 503", ge=0)
+    ] = 50_000
+    ready_behind_seconds: Annotated[
+        float, Field(description="Seconds a change may wait for the index; beyond, /readyz is 503", gt=0)
+    ] = 300.0
+    ready_free_mb: Annotated[
+        int, Field(description="Megabytes that must be free under the data folder, or /readyz is 503", ge=0)
+    ] = 200
+    harvests_at_once: Annotated[
+        int, Field(description="Sources that `headwater up` harvests side by side", ge=1)
+    ] = 8
+    stale_after: Annotated[
+        int, Field(description="Intervals a source may not be fresh before an alert says so", ge=2)
+    ] = 2
+    alerts: Annotated[
+        dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")], Channel],
+        Field(description="Channels that tell what happened, by name"),
+    ] = {}
     sources: Annotated[dict[str, SourceSettings], Field(description="Settings of single sources")] = {}
 
     @property
@@ -90,6 +124,11 @@ class Settings(BaseSettings):
         """Answer the settings of one source."""
         return self.sources.get(name, SourceSettings())
 
+    def schedule(self, name: str) -> str | None:
+        """Answer how often a source is wanted; None for its own word."""
+        own = self.source(name)
+        return own.schedule if own.enabled else "off"
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -100,4 +139,5 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         toml = TomlConfigSettingsSource(settings_cls, settings_file())
+        refuse_written_secrets(toml.toml_data, settings_file())
         return init_settings, env_settings, toml, file_secret_settings

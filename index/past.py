@@ -1,0 +1,114 @@
+"""What the ledger tells of each source's past, for whoever must know when it is due."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from index import tables as t
+from index.sql import plain
+from index.store import Store
+
+FAILED = frozenset({"partial", "refused", "changed", "lost"})
+"""States of a run that did not do what it should; a canceled one did what somebody asked for."""
+
+HARVESTS = ("full", "changes")
+"""Kinds of runs that bring a source up to date; a sample does not, reading again asks nobody."""
+
+LOOKED_BACK = 40
+"""Runs of a source to look at. Of failures in a row a dozen are as many as forty: a retry waits no longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What is known of a source's runs."""
+
+    state: str | None
+    """How the last run ended, or "running"."""
+    ended_at: datetime | None
+    """When it ended; of a run under way when it last stirred."""
+    fresh_at: datetime | None
+    """When the last run began that completed a harvest, by our clock; samples do not count."""
+    failures: int
+    """Runs in a row that failed, up to now."""
+    is_stopped: bool
+    """Somebody asked the last run to stop."""
+    first_at: datetime | None
+    """When the oldest of the runs looked at began."""
+    error: str | None
+
+
+def pasts(store: Store) -> dict[str, Past]:
+    """Answer the past of every source that was ever harvested."""
+    with store.reading() as connection:
+        names = connection.execute(sa.select(t.sources.c.name)).scalars().all()
+        return {name: _past(connection, name) for name in names}
+
+
+def runs_after(store: Store, source: str, run_id: int) -> list[dict[str, Any]]:
+    """List the harvests of a source that ended after a certain one, oldest first."""
+    query = (
+        sa.select(t.runs)
+        .where(
+            t.runs.c.source == source,
+            t.runs.c.id > run_id,
+            t.runs.c.kind != "reread",
+            t.runs.c.state != "running",
+        )
+        .order_by(t.runs.c.id)
+    )
+    with store.reading() as connection:
+        return [plain(row) for row in connection.execute(query)]
+
+
+def note_schedules(store: Store, schedules: Mapping[str, str]) -> None:
+    """Write down how often each source is due here, for those who cannot ask the harvester."""
+    with store.transaction() as connection:
+        for row in connection.execute(sa.select(t.sources.c.name, t.sources.c.card)).all():
+            card = orjson.loads(row.card or b"{}")
+            if row.name in schedules and card.get("schedule") != schedules[row.name]:
+                written = orjson.dumps({**card, "schedule": schedules[row.name]}).decode()
+                connection.execute(
+                    t.sources.update().where(t.sources.c.name == row.name).values(card=written)
+                )
+
+
+def _past(connection: sa.Connection, source: str) -> Past:
+    own = (t.runs.c.source == source) & (t.runs.c.kind != "reread")
+    newest = sa.select(t.runs).where(own).order_by(t.runs.c.id.desc())
+    rows = connection.execute(newest.limit(LOOKED_BACK)).all()
+    # Records that made room for those of another origin took the watermark with them: nothing is fresh.
+    known = sa.select(t.sources.c.since, t.sources.c.origin).where(t.sources.c.name == source)
+    since, origin = connection.execute(known).one()
+    done = newest.where(t.runs.c.state == "complete", t.runs.c.kind.in_(HARVESTS), t.runs.c.origin == origin)
+    fresh = connection.execute(done.limit(1)).one_or_none() if since else None
+    last = rows[0] if rows else None
+    return Past(
+        state=last.state if last else None,
+        ended_at=_moment(last.ended_at or last.heartbeat_at) if last else None,
+        fresh_at=_moment(fresh.started_at) if fresh else None,
+        failures=_failures([row.state for row in rows]),
+        is_stopped=bool(last.cancel_asked) if last else False,
+        first_at=_moment(rows[-1].started_at) if rows else None,
+        error=last.error if last else None,
+    )
+
+
+def _failures(states: list[str]) -> int:
+    """Count failures from the newest on; a run under way or stopped on the way tells nothing yet."""
+    count = 0
+    for state in states:
+        if state in FAILED:
+            count += 1
+        elif state == "complete":
+            break
+    return count
+
+
+def _moment(stamp: str) -> datetime:
+    return datetime.fromisoformat(stamp)

@@ -6,7 +6,19 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from api import health, openapi, pages, records, search, sources
+from api import (
+    changes,
+    feeds,
+    health,
+    history,
+    metrics,
+    openapi,
+    pages,
+    quarantine,
+    records,
+    search,
+    sources,
+)
 from api.node import NODE, Node
 from api.problem import problems
 
@@ -18,22 +30,31 @@ ROUTES = (
     web.get("/api/v1/search", search.search),
     web.get("/api/v1/suggest", search.suggest),
     web.get("/api/v1/records/{id:.+}/raw", records.raw),
+    web.get("/api/v1/records/{id:.+}/history", history.versions),
     web.get("/api/v1/records/{id:.+}", records.record),
+    web.get("/api/v1/changes", changes.changes),
+    web.get("/api/v1/diff", changes.diff),
     web.get("/api/v1/sources", sources.sources),
     web.get("/api/v1/sources/{name}", sources.source),
     web.get("/api/v1/sources/{name}/runs", sources.runs),
+    web.get("/api/v1/quarantine", quarantine.listed),
+    web.get("/api/v1/quarantine/{did}", quarantine.shown),
+    web.get("/feeds/withdrawn.atom", feeds.withdrawn_atom),
+    web.get("/feeds/withdrawn.json", feeds.withdrawn_json),
     web.get("/openapi.json", openapi.openapi),
     web.get("/docs", openapi.docs),
     web.get("/healthz", health.healthz),
     web.get("/readyz", health.readyz),
+    web.get("/metrics", metrics.metrics),
     web.get("/web/{name:[a-z]+\\.(?:css|svg)}", pages.web_file),
 )
 
 
 def create_app(node: Node) -> web.Application:
     """Build the server of a node; closing it closes the node's threads."""
-    app = web.Application(middlewares=[problems])
+    app = web.Application(middlewares=[metrics.measured, problems])
     app[NODE] = node
+    app[metrics.METRICS] = metrics.Metrics(node)
     app.add_routes(ROUTES)
     app.cleanup_ctx.append(_threads)
     return app

@@ -7,6 +7,7 @@ Each command loads what it needs when it is called, so that `headwater serve` ru
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api import process, terminal
+from api import keeping, process, terminal
+from api.options import Data, Json, Names, Offline, examples, settings_of
 from config import VERSION
 from config.settings import Settings
 
@@ -30,19 +32,7 @@ app = typer.Typer(
     "Start with `headwater quickstart`.",
 )
 
-Data = Annotated[
-    Path | None, typer.Option("--data", help="Folder of the store and the index [default: ./data]")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs")]
-Offline = Annotated[
-    bool | None, typer.Option("--offline/--live", help="Never ask a live upstream; replicas answer")
-]
-Names = Annotated[list[str] | None, typer.Argument(metavar="[SOURCE]...", help="Names of sources")]
-
-
-def examples(*lines: str) -> str:
-    """Lay out examples for the end of a help text."""
-    return "**Examples**\n\n" + "\n\n".join(f"`{line}`" for line in lines)
+app.add_typer(keeping.app)
 
 
 @app.command(
@@ -63,7 +53,7 @@ def quickstart(  # options of a command
     from harvester import registry
     from harvester.quickstart import Told, gather
 
-    settings = _settings(data=data, offline=offline, host=host, port=port)
+    settings = settings_of(data=data, offline=offline, host=host, port=port)
     chosen = names or [source.card.name for source in registry.SOURCES]
     _known(chosen)
 
@@ -77,15 +67,7 @@ def quickstart(  # options of a command
                 def tell(told: Told) -> None:
                     rows.note(told.source, told.text)
 
-                reports = await gather(
-                    served.store,
-                    user_agent=settings.user_agent,
-                    offline=settings.offline,
-                    reach_seconds=settings.reach_seconds,
-                    names=chosen,
-                    tell=tell,
-                    watch=watch,
-                )
+                reports = await gather(served.store, settings, names=chosen, tell=tell, watch=watch)
                 await served.caught_up()
                 terminal.say(serving.what_to_try(served))
                 if not stop:
@@ -122,7 +104,7 @@ def harvest(
     """Harvest sources: what changed since last time, or everything the first time."""
     from harvester import jobs
 
-    settings = _settings(data=data, offline=offline)
+    settings = settings_of(data=data, offline=offline)
     _checked(jobs.check_scope, scope)
     wanted = jobs.Wanted(_known(names), scope, full, newest, replica, _pairs(option))
     if cancel:
@@ -152,7 +134,7 @@ def serve(
     """Serve the search page and the API of what was harvested."""
     from api import serving
 
-    settings = _settings(data=data, host=host, port=port)
+    settings = settings_of(data=data, host=host, port=port)
 
     async def work() -> int:
         async with serving.serving(settings, terminal.say):
@@ -162,40 +144,56 @@ def serve(
     raise typer.Exit(process.until_stopped(work))
 
 
+@app.command(
+    epilog=examples("headwater up", "headwater up zenodo dryad --port 8090", "headwater up --offline")
+)
+def up(
+    names: Names = None,
+    data: Data = None,
+    offline: Offline = None,
+    host: Annotated[str | None, typer.Option(help="Address to serve on")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to serve on; 0 for a free one")] = None,
+) -> None:
+    """Harvest every source when it is due, index, serve and tell what fails, until it is stopped."""
+    from api import serving
+    from harvester.schedule import keeping
+
+    settings = settings_of(data=data, offline=offline, host=host, port=port)
+    chosen = _known(names)
+
+    async def work() -> int:
+        with terminal.rows() as rows:
+            async with (
+                serving.serving(settings, terminal.say) as served,
+                keeping(served.store, settings, chosen, rows.note, lambda report: _show(rows, report)),
+            ):
+                await asyncio.Event().wait()
+        return 0
+
+    raise typer.Exit(process.until_stopped(work))
+
+
 @app.command(epilog=examples("headwater sources", "headwater sources --json"))
 def sources(data: Data = None, json: Json = False) -> None:
-    """List the sources: what they are, what is held, when they were last harvested."""
-    from api.node import age
+    """List the sources: what they are, what is held, when they were harvested and are due again."""
+    from api import listing
     from harvester import registry
     from harvester.run import shown
-    from index.store import Store
 
-    settings = _settings(data=data)
-    with Store(settings.store_path) as store:
-        states, counts = store.source_states(), store.counts()
-    found: list[dict[str, Any]] = [
+    settings = settings_of(data=data)
+    cards = [source.card for source in registry.SOURCES]
+    told = [
         {
-            "name": source.card.name, **shown(source.card), "scopes": list(source.card.scopes),
-            "pace_seconds": source.card.pace, "pace_from": source.card.pace_from,
-            "records": counts.get(source.card.name, {}).get("current", 0),
-            "origin": states[source.card.name].origin if source.card.name in states else None,
-            "fresh_at": states[source.card.name].fresh_at if source.card.name in states else None,
-            "state": states[source.card.name].last_state if source.card.name in states else None,
+            "name": card.name, **shown(card, settings.schedule(card.name)), "scopes": list(card.scopes),
+            "pace_seconds": card.pace, "pace_from": card.pace_from,
         }
-        for source in registry.SOURCES
+        for card in cards
     ]  # fmt: skip
+    found = listing.gather(settings, told)
     if json:
         terminal.emit({"sources": found})
-        return
-    columns = ("source", "title", "scopes", "records", "fresh", "last harvest", "origin")
-    terminal.table(
-        columns,
-        [
-            (s["name"], s["title"], ", ".join(s["scopes"]), s["records"], age(s["fresh_at"]),
-             s["state"] or "never", _origin(s["origin"]))
-            for s in found
-        ],
-    )  # fmt: skip
+    else:
+        listing.show(found)
 
 
 @app.command(epilog=examples("headwater status", "headwater status --json"))
@@ -203,7 +201,7 @@ def status(data: Data = None, json: Json = False) -> None:
     """Show what the node holds, how far the index is, and how the last harvests ended."""
     from api import status as shown
 
-    settings = _settings(data=data)
+    settings = settings_of(data=data)
     found = shown.gather(settings)
     if json:
         terminal.emit(found)
@@ -216,6 +214,8 @@ def status(data: Data = None, json: Json = False) -> None:
         'headwater search "light sheet" zebrafish',
         "headwater search mitosis --filter source=idr --filter year=2019..",
         "headwater search EMPIAR-10310 --json",
+        "headwater search mitosis --as-of 2026-03-31",
+        "headwater search --filter withdrawn=only",
     )
 )
 def search(
@@ -227,19 +227,42 @@ def search(
     facets: Annotated[str, typer.Option(help="Fields to count, comma-separated, or all")] = "",
     sort: Annotated[str | None, typer.Option(help="relevance, newest, oldest or largest")] = None,
     size: Annotated[int, typer.Option(min=0, max=100, help="Records to show")] = 10,
+    as_of: Annotated[str | None, typer.Option(help="What was held at a day, time or revision")] = None,
     json: Json = False,
 ) -> None:
     """Search from the command line; --json prints what the API would answer."""
     from api import status as shown
 
     pairs = [("q", " ".join(words or ())), ("size", str(size)), *(("facets", facets),) * bool(facets)]
-    pairs += [("sort", sort)] if sort else []
+    pairs += [(name, text) for name, text in (("sort", sort), ("as_of", as_of)) if text]
     pairs += [_pair(text) for text in filter_ or ()]
-    answer = shown.search(_settings(data=data), pairs)
+    answer = shown.search(settings_of(data=data), pairs)
     if json:
         terminal.emit(answer)
     else:
         shown.show_answer(answer)
+
+
+@app.command(
+    epilog=examples(
+        "headwater diff --from 2026-03-01",
+        "headwater diff --from 2026-03-01 --to 2026-03-31 --source zenodo",
+        "headwater diff --from 1200 --to 1300 --json",
+    )
+)
+def diff(
+    from_: Annotated[str, typer.Option("--from", help="A day, a time (UTC) or a revision")],
+    to: Annotated[str, typer.Option(help="The same; now, if it is left out")] = "",
+    source: Annotated[str, typer.Option(help="Of this source only")] = "",
+    size: Annotated[int, typer.Option(min=0, help="Records to list; the counts are of all")] = 20,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Show what appeared, changed and vanished between two moments, by source."""
+    from api import past
+
+    asked = {name: text for name, text in (("from", from_), ("to", to), ("source", source)) if text}
+    past.diff(settings_of(data=data), asked, size, json=json)
 
 
 @app.command(
@@ -273,7 +296,7 @@ def reindex(data: Data = None) -> None:
     """Throw the index away and make it again from the store."""
     from api import status as shown
 
-    shown.reindex(_settings(data=data))
+    shown.reindex(settings_of(data=data))
 
 
 @app.command(epilog=examples("headwater reread", "headwater reread ssbd"))
@@ -281,7 +304,7 @@ def reread(names: Names = None, data: Data = None, json: Json = False) -> None:
     """Read the stored documents again after a mapping changed; no network."""
     from harvester import jobs
 
-    settings = _settings(data=data)
+    settings = settings_of(data=data)
     with terminal.rows(quiet=json) as rows:
         reports = jobs.reread_all(settings, _known(names), lambda report: _show(rows, report))
     _print_reports(reports, json)
@@ -329,16 +352,43 @@ def rehearse(
     raise typer.Exit(process.until_stopped(work))
 
 
+@app.command(epilog=examples("headwater check", "headwater check --mend", "headwater check --json"))
+def check(
+    mend: Annotated[bool, typer.Option("--mend", help="Mend what can be mended from what is whole")] = False,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Check that store, stored documents and index are whole and agree; exit code 1 when they do not."""
+    from harvester import jobs
+
+    settings = settings_of(data=data)
+    read_again = functools.partial(jobs.read_again, settings)
+    raise typer.Exit(
+        process.to_the_end(lambda: keeping.check(settings, mend=mend, json=json, read_again=read_again))
+    )
+
+
+@keeping.quarantine.command(
+    epilog=examples("headwater quarantine retry", "headwater quarantine retry --source idr")
+)
+def retry(
+    source: keeping.SourceOption = None,
+    reason: keeping.ReasonOption = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Read documents in quarantine again, after a mapping was mended; no network."""
+    from harvester import jobs
+    from index.quarantine import Wanted
+
+    settings = settings_of(data=data)
+    with terminal.rows(quiet=json) as rows:
+        wanted = Wanted(source and _known([source])[0], reason)
+        reports = jobs.retry_all(settings, wanted, lambda report: _show(rows, report), rows.note)
+    keeping.tell_retried({report.source: report.counts for report in reports}, json=json)
+
+
 # ---- shared by the commands ------------------------------------------------------------------
-
-
-def _settings(**given: object) -> Settings:
-    from api.logs import configure
-
-    chosen = {name: value for name, value in given.items() if value is not None}
-    settings = Settings(**chosen)  # type: ignore[arg-type]  # checked by pydantic, errors told by main()
-    configure(settings.log_level)
-    return settings
 
 
 def _known(names: list[str] | None) -> list[str]:
@@ -370,10 +420,6 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise process.Usage(f"{text!r} is not NAME=VALUE")
     return name, value
-
-
-def _origin(origin: object) -> str:
-    return "origin: replica" if origin == "replica" else str(origin or "")
 
 
 def _show(rows: terminal.Rows, report: Report) -> None:

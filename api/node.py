@@ -25,6 +25,17 @@ FRESH_FOR = 1.0
 """Seconds for which the sources' states are taken as read; a search must not wait for them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a node may fall short by and still call itself ready."""
+
+    behind: int = 50_000
+    """Revisions the index may be behind; beyond, answers would miss much of what was harvested."""
+    behind_seconds: float = 300.0
+    free_bytes: int = 0
+    """Of the disk under the data folder; a harvest that fills it loses its run, not its store."""
+
+
 @dataclass(slots=True)
 class Node:
     """One serving node."""
@@ -34,6 +45,7 @@ class Node:
     public_url: str | None = None
     threads: int = 0
     queue: int = 256
+    limits: Limits = field(default_factory=Limits)
     started: float = field(default_factory=time.time)
     catalogue: Catalogue = field(init=False)
     _pool: ThreadPoolExecutor = field(init=False)

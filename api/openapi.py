@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 import orjson
 from aiohttp import web
 
 from api import pages
 from config import VERSION
-from index.engines import SORTS
+from index.changes import Event
+from index.compare import KINDS
+from index.engines import SORTS, TOMBSTONES
 from index.entry import FACETS, HAS
+from index.moments import FORMS
 from index.query import FILTERS
 from index.record import Record
 from index.search import LARGEST_PAGE
@@ -101,10 +104,13 @@ def spec() -> Node:
         _parameter("facet_size", "Values per facet, 1 to 100"),
         _parameter("sort", "Order; relevance when there are words, else newest", enum=list(SORTS)),
         _parameter("size", f"Records per page, 0 to {LARGEST_PAGE}; more is refused"),
-        _parameter("cursor", "`next` of the answer before; words, filters and sort must stay the same"),
+        _parameter("cursor", "`next` of the answer before; whatever decides what is found must stay"),
+        _parameter("withdrawn", "Tombstones: left out (the default), too, or only", enum=list(TOMBSTONES)),
+        _parameter("as_of", f"What was held then: {FORMS}"),
     ]
     name = _parameter("name", "Name of a source", "path")
     anything: Node = {"type": "object"}
+    did = _parameter("did", "Number of a document, as the list names it", "path")
     paths = {
         "/api/v1/search": _operation(
             "search", "Search every repository at once", search,
@@ -143,13 +149,31 @@ def spec() -> Node:
             "runs", "The last runs of a source and what they noticed", [name], _json(anything),
             example="/api/v1/sources/idr/runs", errors=(404,),
         ),
+        "/api/v1/quarantine": _operation(
+            "quarantine", "Documents that could not be read, with their reasons counted",
+            [
+                _parameter("source", "Name of a repository"), _parameter("reason", "Part of the reason"),
+                _parameter("size", "Documents per page, 1 to 200"),
+                _parameter("after", "`next` of the answer before"),
+            ],
+            _json(anything), example="/api/v1/quarantine?source=idr", errors=(400,),
+        ),
+        "/api/v1/quarantine/{did}": _operation(
+            "quarantined", "One document in quarantine: why, when, and its text without e-mail addresses",
+            [did], _json(anything), example="/api/v1/quarantine/9", errors=(404,),
+        ),
+        "/metrics": _operation(
+            "metrics", "Figures for Prometheus, in its text format or OpenMetrics", [],
+            {"text/plain": {"schema": {"type": "string"}}}, example="/metrics",
+        ),
         "/healthz": _operation(
             "healthz", "Whether the process lives", [], _json(anything), example="/healthz"
         ),
         "/readyz": _operation(
-            "readyz", "Whether it can answer, and how far the index is behind the store", [],
+            "readyz", "Whether it can answer, how far the index is behind, and what is wrong if anything", [],
             _json(anything), example="/readyz", errors=(503,),
         ),
+        **_past(),
     }  # fmt: skip
     return {
         "openapi": "3.1.0",
@@ -163,6 +187,97 @@ def spec() -> Node:
         "paths": paths,
         "components": {"schemas": _schemas()},
     }
+
+
+def _past() -> dict[str, Node]:
+    """Describe the addresses that tell of the past."""
+    since = _parameter("since", "A revision; only what came after it. `next` of the answer before, or 0")
+    source = _parameter("source", "Of this repository only")
+    feed = [
+        since, _parameter("before", "A revision; only what came before it"),
+        _parameter("size", "Entries per page, 1 to 200"),
+    ]  # fmt: skip
+    return {
+        "/api/v1/records/{id}/history": _operation(
+            "history", "Every version of a record, when it stood, and its difference to the one before",
+            [_RECORD_ID, since, _parameter("size", "Versions per page, 1 to 500")],
+            _json({"$ref": "#/components/schemas/History"}),
+            example="/api/v1/records/idr:idr0002/history", errors=(400, 404),
+        ),
+        "/api/v1/changes": _operation(
+            "changes", "Every change since a revision, in order; none twice, none left out, whoever writes",
+            [since, _parameter("size", "Changes per page, 1 to 1000"), source],
+            _json({"$ref": "#/components/schemas/Changes"}),
+            example="/api/v1/changes?since=0&size=10", errors=(400,),
+        ),
+        "/api/v1/diff": _operation(
+            "diff", "What appeared, changed and vanished between two moments, by source; counts are exact",
+            [
+                _parameter("from", FORMS), _parameter("to", f"{FORMS}; now, if it is left out"), source,
+                _parameter("size", "Records to list, 0 to 1000"),
+                _parameter("after", "`next` of the answer before; give from and to as revisions then"),
+            ],
+            _json({"$ref": "#/components/schemas/Difference"}),
+            example="/api/v1/diff?from=0", errors=(400,),
+        ),
+        "/feeds/withdrawn.atom": _operation(
+            "withdrawn_atom", "What repositories took back, the latest first, as an Atom feed", feed,
+            {"application/atom+xml": {"schema": {"type": "string"}}},
+            example="/feeds/withdrawn.atom", errors=(400,),
+        ),
+        "/feeds/withdrawn.json": _operation(
+            "withdrawn_json", "The same as a JSON Feed", feed,
+            {"application/feed+json": {"schema": {"type": "object"}}},
+            example="/feeds/withdrawn.json?size=10", errors=(400,),
+        ),
+    }  # fmt: skip
+
+
+def _object(**properties: Node) -> Node:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _schemas_of_the_past() -> dict[str, Node]:
+    count: Node = {"type": "integer"}
+    number: Node = {"type": ["integer", "null"]}
+    text: Node = {"type": "string"}
+    time: Node = {"type": ["string", "null"], "format": "date-time"}
+    event: Node = {"enum": list(get_args(Event))}
+    moment = _object(asked=text, revision=count, at=time)
+    counted = _object(**dict.fromkeys(KINDS, count))
+    edit: Node = {
+        "type": "object",
+        "description": "An operation of JSON Patch (RFC 6902), with what was there before",
+        "required": ["op", "path"],
+        "properties": {"op": {"enum": ["add", "remove", "replace"]}, "path": text, "old": {}, "new": {}},
+    }
+    version = _object(
+        revision=count, to_revision=number, at=time, until=time, event=event,
+        origin={"enum": ["live", "replica"]}, diff={"type": "array", "items": edit},
+    )  # fmt: skip
+    change = _object(revision=count, at=time, event=event, id=text, source=text)
+    differs = _object(
+        id=text, source=text, difference={"enum": list(KINDS)}, title={"type": ["string", "null"]},
+        fields={"type": "array", "items": text},
+    )  # fmt: skip
+    return {
+        "Moment": moment,
+        "History": _object(
+            id=text, state={"enum": ["current", "withdrawn"]}, total=count,
+            versions={"type": "array", "items": version}, next=number,
+        ),
+        "Changes": _object(
+            since=count, changes={"type": "array", "items": change}, next=count, more={"type": "boolean"},
+            revision=count,
+        ),
+        "Difference": {
+            **_object(
+                total=counted, sources={"type": "object", "additionalProperties": counted},
+                records={"type": "array", "items": differs}, next=number, to=moment,
+                **{"from": moment},
+            ),
+        },
+    }  # fmt: skip
 
 
 def _schemas() -> Node:
@@ -190,11 +305,23 @@ def _schemas() -> Node:
             "score": {"type": ["number", "null"]},
             "snippets": {"type": "object", "additionalProperties": {"type": "string"}},
             "origin": {"enum": ["live", "replica"]},
+            "revision": {**count, "description": "The revision at which this version began"},
+            "to_revision": {"type": ["integer", "null"], "description": "Where it ended; null if it stands"},
         },
     }
     answer = {
         "type": "object",
-        "required": ["total", "hits", "facets", "next", "took_ms", "snapshot", "sources", "warnings"],
+        "required": [
+            "total",
+            "hits",
+            "facets",
+            "next",
+            "took_ms",
+            "snapshot",
+            "as_of",
+            "sources",
+            "warnings",
+        ],
         "properties": {
             "total": {**count, "description": "Records that match, exactly"},
             "hits": {"type": "array", "items": {"$ref": "#/components/schemas/Hit"}},
@@ -202,6 +329,7 @@ def _schemas() -> Node:
             "next": {"type": ["string", "null"], "description": "Cursor of the next page"},
             "took_ms": {"type": "number"},
             "snapshot": {**count, "description": "Revision of the catalogue that was searched"},
+            "as_of": {"oneOf": [{"$ref": "#/components/schemas/Moment"}, {"type": "null"}]},
             "sources": {"type": "object", "description": "Freshness and completeness of each source"},
             "warnings": {"type": "array", "items": {"type": "string"}},
         },
@@ -213,7 +341,8 @@ def _schemas() -> Node:
             "detail": {"type": "string"}, "instance": {"type": "string"},
         },
     }  # fmt: skip
-    return {**parts, "Record": record, "Hit": hit, "Answer": answer, "Problem": problem}
+    named = {"Record": record, "Hit": hit, "Answer": answer, "Problem": problem}
+    return {**parts, **named, **_schemas_of_the_past()}
 
 
 async def openapi(_request: web.Request) -> web.Response:

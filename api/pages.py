@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -13,14 +14,16 @@ import orjson
 from aiohttp import web
 from markupsafe import Markup
 
+from api.due import in_words
 from api.formats import DOI_URL, ORCID_URL, schema_org, term_url
 from api.node import NODE, age
 from api.search import question
 from api.sources import overview
 from config import VERSION
+from index.history import History, Version
 from index.prepared import digest_of
 from index.query import BadQuery
-from index.search import Answer, Hit, Request
+from index.search import Answer, Hit
 from index.store import Kept
 
 FACETS_SHOWN = (
@@ -31,8 +34,11 @@ FACET_TITLES = {
     "source": "Repository", "imaging_method": "Imaging method", "organism": "Organism", "license": "License",
     "year": "Year", "format": "File format", "kind": "Kind", "access": "Access", "funder": "Funder",
     "keyword": "Keyword", "affiliation": "Affiliation", "creator": "Creator", "bytes": "Size", "has": "Has",
+    "withdrawn": "Withdrawn records", "as_of": "As of",
 }  # fmt: skip
 PAGE_SIZE = 20
+VERSIONS_SHOWN = 10
+"""On a record's page; the JSON has all."""
 
 
 async def search(request: web.Request) -> web.Response:
@@ -42,17 +48,19 @@ async def search(request: web.Request) -> web.Response:
     error, answer = None, None
     try:
         asked = question(query)
-        wanted = Request(asked.words, asked.filters, FACETS_SHOWN, asked.sort, PAGE_SIZE, asked.cursor, 8)
+        wanted = replace(asked, facets=FACETS_SHOWN, size=PAGE_SIZE, facet_size=8)
         answer = await node.off_loop(node.catalogue.search, wanted)
     except BadQuery as bad:
         error = str(bad)
-    chosen = [(name, value) for name, value in query.items() if name not in _NOT_FILTERS]
+    chosen = [(name, value) for name, value in query.items() if value and name not in _NOT_FILTERS]
     return _page(
         request,
         "search.html",
         status=400 if error else 200,
         q=query.get("q", ""),
         sort=query.get("sort", ""),
+        withdrawn=query.get("withdrawn", ""),
+        as_of=query.get("as_of", ""),
         error=error,
         chosen=[(FACET_TITLES.get(n.removeprefix("-"), n), n, v, _without(query, n, v)) for n, v in chosen],
         answer=answer,
@@ -69,8 +77,8 @@ async def sources(request: web.Request) -> web.Response:
     return _page(request, "sources.html", sources=await node.off_loop(overview, node))
 
 
-def record(request: web.Request, kept: Kept) -> web.Response:
-    """Show one record, with its schema.org description for machines."""
+def record(request: web.Request, kept: Kept, told: History) -> web.Response:
+    """Show one record, with its schema.org description for machines and its last versions."""
     found = kept.record()
     base = request.app[NODE].base(request)
     ld = orjson.dumps(schema_org.write(found, base)).decode().replace("</", "<\\/")
@@ -80,6 +88,8 @@ def record(request: web.Request, kept: Kept) -> web.Response:
         status=410 if kept.state == "withdrawn" else 200,
         record=found,
         kept=kept,
+        versions=[(version, _fields(version)) for version in reversed(told.versions)],
+        versions_total=told.total,
         json_ld=Markup(ld),  # noqa: S704  # JSON with "</" broken up, in a script element
     )
 
@@ -110,7 +120,21 @@ def _result(hit: Hit) -> dict[str, Any]:
         "origin": hit.kept.origin,
         "title": Markup(hit.title) if hit.title else found.title,  # noqa: S704  # escaped by the engine
         "snippet": Markup(hit.snippet) if hit.snippet else None,  # noqa: S704
+        "since": _since(hit.kept) if found.withdrawn is None else None,
     }
+
+
+def _since(kept: Kept) -> str | None:
+    """Say what became of a version of the past."""
+    if kept.to_revision is None:
+        return None
+    return "since withdrawn" if kept.state == "withdrawn" else "since changed"
+
+
+def _fields(version: Version) -> str:
+    """Name the fields that a version changed, in words."""
+    names = (edit.path.split("/")[1].replace("_", " ") for edit in version.edits)
+    return ", ".join(dict.fromkeys(names))
 
 
 def _facets(query: Mapping[str, str], answer: Answer) -> list[dict[str, Any]]:
@@ -185,7 +209,7 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"size": size, "age": age, "thousands": thousands, "told": told}
+    environment.filters |= {"size": size, "age": age, "thousands": thousands, "told": told, "due": in_words}
     environment.globals |= {
         "DOI_URL": DOI_URL, "ORCID_URL": ORCID_URL, "term_url": term_url, "titles": FACET_TITLES,
         "style": digest_of(files("api.web").joinpath("style.css").read_bytes()).hex()[:8],

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from index.engines import SnapshotGone
 from index.query import BadQuery
+from index.search import Behind
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -51,6 +52,17 @@ def _of(error: Exception) -> Problem | None:
     match error:
         case Problem():
             return error
+        case web.HTTPMethodNotAllowed():
+            allowed = ", ".join(sorted(error.allowed_methods))
+            return Problem(405, "Method not allowed", f"this address answers {allowed}")
+        case web.HTTPNotFound():
+            return Problem(404, "Not found", "there is nothing at this address; /docs lists what there is")
+        case _:
+            return _of_search(error)
+
+
+def _of_search(error: Exception) -> Problem | None:
+    match error:
         case BadQuery():
             return Problem(400, "Bad query", str(error))
         case SnapshotGone():
@@ -60,11 +72,8 @@ def _of(error: Exception) -> Problem | None:
                 "the index has moved on since this page; start the search again, or sort by newest, oldest "
                 "or largest, whose cursors do not expire",
             )
-        case web.HTTPMethodNotAllowed():
-            allowed = ", ".join(sorted(error.allowed_methods))
-            return Problem(405, "Method not allowed", f"this address answers {allowed}")
-        case web.HTTPNotFound():
-            return Problem(404, "Not found", "there is nothing at this address; /docs lists what there is")
+        case Behind():
+            return Problem(503, "Not indexed yet", str(error), retry_after=1)
         case _:
             return None
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 import pydantic
+from pydantic_settings import SettingsError
 from sqlalchemy.exc import OperationalError
 
 from api import terminal
@@ -46,6 +47,22 @@ def until_stopped(work: Callable[[], Coroutine[Any, Any, int]]) -> int:
     return asyncio.run(guarded())
 
 
+def to_the_end(work: Callable[[], int]) -> int:
+    """Run in this thread; Ctrl-C and SIGTERM are raised in it, so that what is half done is cleared away."""
+
+    def stop(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        return work()
+    except KeyboardInterrupt:
+        terminal.warn("stopped; everything is as it was")
+        return 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def told_in_one_line(command: Callable[[], None]) -> None:
     """Run a command; what a user can mend is told in one line, without a traceback."""
     try:
@@ -56,6 +73,8 @@ def told_in_one_line(command: Callable[[], None]) -> None:
         _end(
             "settings: " + "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()), 2
         )
+    except SettingsError as error:
+        _end(f"settings: {error}", 2)
     except tomllib.TOMLDecodeError as error:
         _end(f"settings: {settings_file()} is no TOML: {error}; mend it or move it away", 2)
     except Trouble as error:

@@ -11,6 +11,7 @@ from api import pages
 from api.formats import dcat, schema_org
 from api.node import NODE
 from api.problem import Problem, not_found
+from index.history import latest
 from index.store import Kept
 from index.values import identifiers
 
@@ -21,23 +22,23 @@ OFFERED = ("text/html", "application/json", "application/ld+json", "text/turtle"
 
 async def record(request: web.Request) -> web.Response:
     """Answer a record as JSON; a withdrawn one says so and keeps its last copy (status 410)."""
-    kept = await _kept(request)
+    kept = await find(request)
     return _json(kept)
 
 
 async def raw(request: web.Request) -> web.Response:
     """Answer the upstream's own document, as it came but for e-mail addresses."""
     node = request.app[NODE]
-    found = await node.off_loop(node.store.raw, (await _kept(request)).id)
+    found = await node.off_loop(node.store.raw, (await find(request)).id)
     if found is None:
         raise not_found("no upstream document is kept for this record")
     body, media_type = found
-    return web.Response(body=_EMAIL.sub(b"(e-mail address removed)", body), content_type=media_type)
+    return web.Response(body=without_addresses(body), content_type=media_type)
 
 
 async def landing(request: web.Request) -> web.Response:
     """Answer the record's page, in the form the client prefers."""
-    kept = await _kept(request)
+    kept = await find(request)
     base = request.app[NODE].base(request)
     match negotiate(request.headers.get("Accept", ""), request.query.get("format")):
         case "application/json":
@@ -50,7 +51,14 @@ async def landing(request: web.Request) -> web.Response:
         case "application/rdf+xml":
             return _negotiated(dcat.write(kept.record(), base, "xml"), "application/rdf+xml", kept)
         case _:
-            return pages.record(request, kept)
+            node = request.app[NODE]
+            told = await node.off_loop(latest, node.store, kept.rid, pages.VERSIONS_SHOWN)
+            return pages.record(request, kept, told)
+
+
+def without_addresses(body: bytes) -> bytes:
+    """Take e-mail addresses out of what an upstream sent: we pass on metadata, not ways to reach people."""
+    return _EMAIL.sub(b"(e-mail address removed)", body)
 
 
 def negotiate(accept: str, asked: str | None) -> str:
@@ -85,7 +93,7 @@ def _matches(asked: str, offer: str) -> bool:
     return asked in {"*/*", offer, f"{offer.partition('/')[0]}/*"}
 
 
-async def _kept(request: web.Request) -> Kept:
+async def find(request: web.Request) -> Kept:
     """Find the record an address means: its id, or a DOI or accession that one record bears."""
     node, id_ = request.app[NODE], request.match_info["id"]
     kept = await node.off_loop(node.store.get, id_)

@@ -11,12 +11,14 @@ from aiohttp import web
 from multidict import MultiMapping
 
 from api.node import NODE, Node
-from index.engines import SORTS
+from api.parameters import choice, number
+from index.engines import SORTS, TOMBSTONES
 from index.entry import FACETS
+from index.moments import Moment
 from index.query import FILTERS, BadQuery, facets
 from index.search import LARGEST_PAGE, Answer, Hit, Request
 
-PARAMETERS = ("q", "sort", "size", "cursor", "facets", "facet_size")
+PARAMETERS = ("q", "sort", "size", "cursor", "facets", "facet_size", "withdrawn", "as_of")
 LARGEST_FACET = 100
 
 
@@ -38,7 +40,7 @@ def _answer(node: Node, asked: Request, began: float) -> bytes:
 async def suggest(request: web.Request) -> web.Response:
     """List words that begin so, as somebody types."""
     node = request.app[NODE]
-    size = _number(request.query, "size", default=10, low=1, high=50)
+    size = number(request.query, "size", default=10, low=1, high=50)
     words = await node.off_loop(node.catalogue.suggest, request.query.get("q", ""), size)
     body = {"suggestions": [{"text": text, "count": count} for text, count in words]}
     return web.Response(body=orjson.dumps(body), content_type="application/json")
@@ -58,18 +60,17 @@ def question(query: MultiMapping[str]) -> Request:
             known = ", ".join((*PARAMETERS, *FILTERS))
             raise BadQuery(f"no parameter named {name!r}; there are {known}, and -name to exclude")
         asked.setdefault(name, []).append(value)
-    sort = query.get("sort")
-    if sort is not None and sort not in SORTS:
-        raise BadQuery(f"sort={sort!r} is unknown; there are {', '.join(SORTS)}")
     wanted = query.getall("facets", [])
     return Request(
         words=query.get("q", ""),
         filters=asked,
         facets=FACETS if "all" in wanted else facets(wanted),
-        sort=sort,
-        size=_number(query, "size", default=20, low=0, high=LARGEST_PAGE),
+        sort=choice(query, "sort", SORTS),
+        size=number(query, "size", default=20, low=0, high=LARGEST_PAGE),
         cursor=query.get("cursor"),
-        facet_size=_number(query, "facet_size", default=10, low=1, high=LARGEST_FACET),
+        facet_size=number(query, "facet_size", default=10, low=1, high=LARGEST_FACET),
+        withdrawn=choice(query, "withdrawn", TOMBSTONES) or "exclude",
+        as_of=query.get("as_of") or None,
     )
 
 
@@ -92,9 +93,17 @@ def shape(node: Node, answer: Answer) -> dict[str, Any]:
         "next": answer.next,
         "took_ms": 0.0,
         "snapshot": answer.snapshot,
+        "as_of": shape_moment(answer.as_of),
         "sources": node.freshness(),
         "warnings": node.warnings(),
     }
+
+
+def shape_moment(moment: Moment | None) -> dict[str, Any] | None:
+    """Shape a point in the past: what was asked, the revision that stood then, and when it was reached."""
+    if moment is None:
+        return None
+    return {"asked": moment.asked, "revision": moment.revision, "at": moment.at}
 
 
 def shape_hit(hit: Hit) -> dict[str, Any]:
@@ -104,6 +113,8 @@ def shape_hit(hit: Hit) -> dict[str, Any]:
         "score": hit.score,
         "snippets": snippets(hit),
         "origin": hit.kept.origin,
+        "revision": hit.kept.revision,
+        "to_revision": hit.kept.to_revision,
     }
 
 
@@ -111,13 +122,3 @@ def snippets(hit: Hit) -> Mapping[str, str]:
     """Answer the telling parts, by field, HTML-escaped with <mark>."""
     found = {"title": hit.title, "description": hit.snippet}
     return {name: text for name, text in found.items() if text is not None}
-
-
-def _number(query: MultiMapping[str], name: str, *, default: int, low: int, high: int) -> int:
-    """Read a number; out of range is refused, never clamped: a rival's pager read the same page for ever."""
-    text = query.get(name)
-    if text is None:
-        return default
-    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
-        raise BadQuery(f"{name}={text!r} must be a number from {low} to {high}")
-    return int(text)

@@ -13,7 +13,7 @@ import structlog
 from aiohttp import web
 
 from api.app import create_app
-from api.node import Node
+from api.node import Limits, Node
 from api.status import Trouble
 from config.process import settle
 from config.settings import Settings
@@ -59,7 +59,8 @@ async def serving(settings: Settings, say: Callable[[str], None]) -> AsyncIterat
     except StoreTooNew as error:
         raise Trouble(str(error)) from error
     engine = TantivyEngine(settings.index_path)
-    node = Node(store, engine, settings.public_url, settings.search_threads, settings.search_queue)
+    limits = Limits(settings.ready_behind, settings.ready_behind_seconds, settings.ready_free_mb * 1_000_000)
+    node = Node(store, engine, settings.public_url, settings.search_threads, settings.search_queue, limits)
     runner = web.AppRunner(create_app(node), access_log=None, shutdown_timeout=2.0)
     await runner.setup()
     settle()

@@ -8,8 +8,10 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from api.due import shape_due
 from api.node import NODE, Node
 from api.problem import not_found
+from index.past import pasts
 from index.proofs import Proof
 from index.search import Request
 
@@ -50,7 +52,7 @@ async def runs(request: web.Request) -> web.Response:
 
 def overview(node: Node) -> list[dict[str, Any]]:
     """Gather what is known of every source."""
-    counts, proofs = node.store.counts(), node.proofs()
+    counts, proofs, known = node.store.counts(), node.proofs(), pasts(node.store)
     return [
         {
             "name": state.name,
@@ -67,6 +69,7 @@ def overview(node: Node) -> list[dict[str, Any]]:
             "quarantined": counts.get(state.name, {}).get("quarantined", 0),
             "newest": _newest(node, state.name),
             "completeness": shape_proof(proofs.get(state.name)),
+            **shape_due(state.name, state.card.get("schedule"), known.get(state.name)),
         }
         for state in node.store.source_states().values()
     ]

@@ -9,12 +9,15 @@ from typing import Any
 from multidict import MultiDict
 
 from api import terminal
+from api.due import in_words, shape_due
 from api.node import Node, age
 from api.search import question, shape
 from api.sources import shape_proof
 from config.settings import Settings
 from index.engines.tantivy import EngineBusy, TantivyEngine
+from index.past import pasts
 from index.query import BadQuery
+from index.search import Behind
 from index.store import Store
 from index.sync import rebuild, sync
 from index.tables import StoreTooNew
@@ -25,8 +28,8 @@ class Trouble(Exception):  # the name says what is wrong
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Node]:
-    """Open a node's store and index, bringing the index up to date when nobody else does."""
+def stored(settings: Settings) -> Iterator[Store]:
+    """Open a node's store."""
     if not settings.store_path.exists():
         message = f"nothing was harvested into {settings.data} yet; start with `headwater quickstart`"
         raise Trouble(message)
@@ -35,6 +38,13 @@ def opened(settings: Settings) -> Iterator[Node]:
     except StoreTooNew as error:
         raise Trouble(str(error)) from error
     with store:
+        yield store
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Node]:
+    """Open a node's store and index, bringing the index up to date when nobody else does."""
+    with stored(settings) as store:
         engine = TantivyEngine(settings.index_path)
         try:
             if engine.revision() < store.revision():
@@ -52,7 +62,7 @@ def opened(settings: Settings) -> Iterator[Node]:
 def gather(settings: Settings) -> dict[str, Any]:
     """Gather what `headwater status` shows."""
     with opened(settings) as node:
-        counts = node.store.counts()
+        counts, known = node.store.counts(), pasts(node.store)
         size = sum(file.stat().st_size for file in settings.data.rglob("*") if file.is_file())
         return {
             "data": str(settings.data),
@@ -69,6 +79,7 @@ def gather(settings: Settings) -> dict[str, Any]:
                     "announced": state.announced,
                     "completeness": shape_proof(node.proofs().get(name)),
                     "unfinished": state.bookmark is not None,
+                    **shape_due(name, state.card.get("schedule"), known.get(name)),
                     **{
                         key: counts.get(name, {}).get(key, 0)
                         for key in ("current", "withdrawn", "quarantined")
@@ -93,6 +104,7 @@ def show(found: dict[str, Any]) -> None:
             entry["quarantined"],
             age(entry["fresh_at"]),
             (entry["state"] or "") + (", goes on at the next harvest" if entry["unfinished"] else ""),
+            f"{in_words(entry['next'])} ({entry['due']})".strip(),
             "origin: replica" if entry["origin"] == "replica" else entry["origin"],
         )
         for name, entry in found["sources"].items()
@@ -105,6 +117,7 @@ def show(found: dict[str, Any]) -> None:
         "quarantined",
         "fresh",
         "last harvest",
+        "next",
         "origin",
     )
     terminal.table(columns, rows)
@@ -121,7 +134,7 @@ def search(settings: Settings, pairs: Sequence[tuple[str, str]]) -> dict[str, An
         try:
             asked = question(MultiDict(pairs))
             return shape(node, node.catalogue.search(asked))
-        except BadQuery as error:
+        except (BadQuery, Behind) as error:
             raise Trouble(str(error)) from error
 
 
@@ -129,7 +142,8 @@ def show_answer(answer: dict[str, Any]) -> None:
     """Print a search answer for people."""
     for warning in answer["warnings"]:
         terminal.warn(warning)
-    terminal.say(f"{answer['total']:,} {'record' if answer['total'] == 1 else 'records'}")
+    then = f", as of revision {answer['snapshot']:,}" if answer["as_of"] else ""
+    terminal.say(f"{answer['total']:,} {'record' if answer['total'] == 1 else 'records'}{then}")
     terminal.hit_lines(answer["hits"])
     for name, facet in answer["facets"].items():
         values = ", ".join(f"{value['label']} {value['count']:,}" for value in facet["values"])

@@ -109,6 +109,9 @@ def hit_lines(hits: Sequence[Mapping[str, Any]]) -> None:
         out.print(f"[bold]{_safe(hit['title'] or hit['id'])}[/bold]")
         out.print(f"  {hit['id']}  {'  '.join(fact for fact in facts if fact)}{mark}")
         out.print(f"  {hit['links']['landing'] or ''}")
+        gone = hit["withdrawn"]
+        if gone:
+            out.print(f"  [yellow]withdrawn {gone['date'] or ''}[/yellow] {_safe(gone['reason'])}")
 
 
 def _safe(text: str) -> str:

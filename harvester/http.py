@@ -28,6 +28,7 @@ import orjson
 import structlog
 from yarl import URL
 
+from config.settings import Settings
 from harvester.errors import BadRecord, BrokenOff, Changed, Refused, Unavailable, UpstreamError
 from harvester.protocols.xml import parse_xml
 from harvester.source import Answer, Card, Expect
@@ -97,6 +98,11 @@ class Http:
         self.user_agent, self.offline, self.manners = user_agent, offline, manners or Manners()
         self._gates: dict[str, _Gate] = {}
         self._session: aiohttp.ClientSession | None = None
+
+    @classmethod
+    def of(cls, settings: Settings, manners: Manners | None = None) -> Http:
+        """Prepare the client of a node."""
+        return cls(user_agent=settings.user_agent, offline=settings.offline, manners=manners)
 
     async def __aenter__(self) -> Http:
         self._session = aiohttp.ClientSession(

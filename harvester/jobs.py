@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -16,11 +16,13 @@ from harvester import registry
 from harvester.http import Http
 from harvester.probe import probe
 from harvester.proof import prove
+from harvester.reader import read_batch
 from harvester.rehearse import Stock, replicas
 from harvester.replicas.server import FAULTS, PROTOCOL_FAULTS, Fault, Replica
 from harvester.run import Kind, Order, Report, Watch, harvest, reread
 from harvester.source import Scope, Source
-from index import ledger
+from index import ledger, quarantine
+from index.batch import Outcome, Unread
 from index.engines.tantivy import EngineBusy, TantivyEngine
 from index.store import Store
 from index.sync import sync
@@ -47,14 +49,12 @@ async def harvest_all(
     settle()
     with Store(settings.store_path) as store:
         async with AsyncExitStack() as stack:
-            http = await stack.enter_async_context(
-                Http(user_agent=settings.user_agent, offline=settings.offline)
-            )
+            http = await stack.enter_async_context(Http.of(settings))
             bases = await _bases(stack, settings, wanted)
             await stack.enter_async_context(_indexing(store, settings, note))
             reports = []
             for name in wanted.names:
-                order = _order(store, settings, wanted, name, bases.get(name))
+                order = order_of(store, settings, wanted, name, bases.get(name))
                 try:
                     report = await harvest(store, http, order, watch)
                     reports.append(report)
@@ -71,6 +71,31 @@ def reread_all(settings: Settings, names: Sequence[str], watch: Watch) -> list[R
         return [reread(store, registry.source(name), watch) for name in names if name in held]
 
 
+def retry_all(
+    settings: Settings, wanted: quarantine.Wanted, watch: Watch, note: Callable[[str, str], None]
+) -> list[Report]:
+    """Read documents in quarantine again; each source that has such is told by a report."""
+    reports = []
+    with Store(settings.store_path) as store:
+        held = {row["source"] for row in quarantine.listing(store, wanted, size=1).reasons}
+        for name in sorted(held & {source.card.name for source in registry.SOURCES}):
+            documents = quarantine.documents(store, replace(wanted, source=name), 500)
+            try:
+                reports.append(reread(store, registry.source(name), watch, documents))
+            except ledger.Busy as busy:
+                note(name, str(busy))
+    return reports
+
+
+def read_again(settings: Settings, name: str, batch: Sequence[Unread]) -> Sequence[Outcome]:
+    """Read documents of a source with today's mapping, in the scope it is harvested in; store nothing."""
+    if name not in {source.card.name for source in registry.SOURCES}:
+        return ()  # harvested by another Headwater, which knew it
+    with Store(settings.store_path) as store:
+        scope = store.source_states()[name].scope
+    return read_batch(registry.source(name), scope, batch).outcomes
+
+
 def cancel(settings: Settings, names: Sequence[str]) -> dict[str, int]:
     """Ask the runs under way to stop, in whatever process they are; answer their numbers by source."""
     with Store(settings.store_path) as store:
@@ -81,7 +106,7 @@ async def probe_all(settings: Settings, wanted: Wanted) -> list[tuple[str, dict[
     """Ask upstreams, or offline their replicas, whether our assumptions still hold."""
     found = []
     async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(Http(user_agent=settings.user_agent, offline=settings.offline))
+        http = await stack.enter_async_context(Http.of(settings))
         bases = await _bases(stack, settings, wanted, Stock(limits=True))
         for name in wanted.names:
             source = registry.source(name)
@@ -147,7 +172,8 @@ async def _bases(
     return {name: replica.base for name, replica in running.items()}
 
 
-def _order(store: Store, settings: Settings, wanted: Wanted, name: str, base: str | None) -> Order:
+def order_of(store: Store, settings: Settings, wanted: Wanted, name: str, base: str | None) -> Order:
+    """Say what to harvest of a source, and how."""
     source = registry.source(name)
     own = settings.source(name)
     scope = _scope(source, wanted.scope or own.scope)
@@ -158,6 +184,7 @@ def _order(store: Store, settings: Settings, wanted: Wanted, name: str, base: st
         base,
         wanted.newest,
         {**own.options, **wanted.options},
+        settings.schedule(name),
     )
 
 

@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from config.settings import Settings
 from harvester import registry
 from harvester.http import Http, Manners
 from harvester.proof import prove
@@ -60,19 +61,13 @@ class Plan:
         return cls("sample", NEWEST, {})
 
 
-async def gather(  # noqa: PLR0913  # what a first start needs to know
-    store: Store,
-    *,
-    user_agent: str,
-    offline: bool,
-    reach_seconds: float,
-    names: Sequence[str],
-    tell: Tell,
-    watch: Watch,
+async def gather(
+    store: Store, settings: Settings, *, names: Sequence[str], tell: Tell, watch: Watch
 ) -> list[Report]:
     """Harvest the sources side by side; one that fails does not hold up the others."""
-    hurried = Manners(attempts=1, connect=reach_seconds, read=max(20.0, reach_seconds), total=120.0)
-    async with Http(user_agent=user_agent, offline=offline, manners=hurried) as http:
+    reach = settings.reach_seconds
+    hurried = Manners(attempts=1, connect=reach, read=max(20.0, reach), total=120.0)
+    async with Http.of(settings, hurried) as http:
         tasks = [_one(store, http, registry.source(name), tell, watch) for name in names]
         found = await asyncio.gather(*tasks)
     return [report for report in found if report is not None]

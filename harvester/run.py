@@ -9,20 +9,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
+from config import VERSION
 from harvester.errors import Changed, Refused, Unavailable, UpstreamError
 from harvester.http import Http, Polite
 from harvester.reader import Reader, Readings, read_batch
 from harvester.source import Ask, Card, Document, Page, Scope, Source
 from harvester.stages import OnTheWay, ahead
-from index import intake, ledger
+from index import intake, ledger, quarantine
 from index.batch import Raw, Unread
 from index.prepared import digest_of
 from index.record import Withdrawal
@@ -70,6 +72,8 @@ class Order:
     replica: str | None = None
     newest: int | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    schedule: str | None = None
+    """How often the operator wants it harvested; None for the card's own word."""
 
     @property
     def origin(self) -> str:
@@ -106,18 +110,24 @@ async def harvest(store: Store, http: Http, order: Order, watch: Watch = lambda 
         ledger.Busy: another process harvests this source.
     """
     card = order.source.card
-    _make_room(store, order)
+    forgotten = _make_room(store, order)
     begun = ledger.begin(
         store,
         card.name,
         origin=order.origin,
         scope=order.scope,
         kind=order.kind,
-        card=shown(card),
+        card=shown(card, order.schedule),
     )
     report = Report(card.name, order.origin, begun.run_id, begun.harvest_run)
     client = http.client(card, replica=order.replica)
-    with ThreadPoolExecutor(1, thread_name_prefix=f"keep-{card.name}") as worker:
+    quarantine.note_code(store, begun.run_id, VERSION)
+    with (
+        bound_contextvars(source=card.name, run=begun.run_id),
+        ThreadPoolExecutor(1, thread_name_prefix=f"keep-{card.name}") as worker,
+    ):
+        if forgotten:
+            log.info("made room", origin=order.origin, records=forgotten)
         reader = Reader(order.source, order.scope)
         run = _Run(store, client, order, begun, report, watch, worker, reader)
         whole = asyncio.create_task(run.whole())
@@ -156,7 +166,7 @@ async def harvest(store: Store, http: Http, order: Order, watch: Watch = lambda 
     return report
 
 
-def shown(card: Card) -> dict[str, str]:
+def shown(card: Card, schedule: str | None = None) -> dict[str, str]:
     """Choose what readers of the node should know of a source."""
     return {
         "title": card.title,
@@ -164,21 +174,35 @@ def shown(card: Card) -> dict[str, str]:
         "license_note": card.license_note,
         "incremental": card.incremental,
         "deletions": card.deletions,
-        "schedule": card.schedule,
+        "schedule": schedule or card.schedule,
     }
 
 
-def reread(store: Store, source: Source, watch: Watch = lambda _: None) -> Report:
-    """Read all stored documents of a source again, after its mapping changed; no network."""
+def reread(
+    store: Store,
+    source: Source,
+    watch: Watch = lambda _: None,
+    documents: Iterable[list[Unread]] | None = None,
+) -> Report:
+    """Read stored documents of a source again, after its mapping changed; no network.
+
+    Args:
+        store: where they are kept.
+        source: whose they are.
+        watch: told after each batch.
+        documents: batches of them; all when None.
+    """
     states = store.source_states()
     name = source.card.name
     origin = states[name].origin if name in states else "live"
     scope = states[name].scope if name in states else source.card.scopes[0]
     run_id = ledger.begin_reread(store, name, origin=origin, scope=scope)
     report = Report(name, origin, run_id, run_id)
-    for batch in intake.all_documents(store, name, 500):
-        _keep_readings(store, report, source.card, read_batch(source, scope, batch))
-        watch(report)
+    quarantine.note_code(store, run_id, VERSION)
+    with bound_contextvars(source=name, run=run_id):
+        for batch in intake.all_documents(store, name, 500) if documents is None else documents:
+            _keep_readings(store, report, source.card, read_batch(source, scope, batch))
+            watch(report)
     ledger.end_reread(store, run_id)
     report.state = "complete"
     return report
@@ -332,13 +356,13 @@ async def _ended(task: asyncio.Task[None]) -> None:
     await asyncio.wait({task})
 
 
-def _make_room(store: Store, order: Order) -> None:
-    """Forget replica records before the live upstream is harvested, and the reverse."""
+def _make_room(store: Store, order: Order) -> int:
+    """Forget replica records before the live upstream is harvested, and the reverse; answer how many."""
     name = order.source.card.name
     before = store.source_states().get(name)
     if before is not None and before.origin != order.origin:
-        count = intake.forget(store, name)
-        log.info("made room", source=name, was=before.origin, now=order.origin, records=count)
+        return intake.forget(store, name)
+    return 0
 
 
 def _keep_readings(store: Store, report: Report, card: Card, readings: Readings) -> None:

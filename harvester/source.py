@@ -20,6 +20,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 import orjson
 
+from config.timetable import Word
 from harvester.errors import Unavailable
 from harvester.fields import Notes, unmapped
 from index.record import Record, Withdrawal
@@ -66,7 +67,7 @@ class Card:
     """Seconds between two requests to one host."""
     pace_from: str
     """Where the pace comes from: a published limit, or our own choice."""
-    schedule: str
+    schedule: Word
     """How often a complete harvest is due: daily, weekly, monthly."""
     mapping_version: int
     """Raised when `read` changes what it answers."""

@@ -131,15 +131,15 @@ class Batch:
         self.renewed.append((rid, record))
 
     def _close(self, before: Row) -> None:
-        if before.state == "current":
-            self.old.append(
-                {
-                    "rid": before.rid,
-                    "from_revision": before.revision,
-                    "to_revision": self.revision,
-                    "payload": before.payload,
-                }
-            )
+        """Keep the version before; of a restored record that is its tombstone."""
+        self.old.append(
+            {
+                "rid": before.rid,
+                "from_revision": before.revision,
+                "to_revision": self.revision,
+                "payload": before.payload,
+            }
+        )
 
     def write(self, run_id: int) -> None:
         execute = self.connection.execute
@@ -190,11 +190,11 @@ def _mark_documents(
     if read:
         marks = {"state": "read", "mapping_version": version, "record_id": sa.bindparam("b_record")}
         execute(_as_read().values(marks), read)
-        for start in range(0, len(read), CHUNK):
-            dids = [row["b_did"] for row in read[start : start + CHUNK]]
-            execute(t.quarantine.delete().where(t.quarantine.c.did.in_(dids)))
     if out:
         execute(_as_read().values(state="out_of_scope", mapping_version=version, raw=None), out)
+    freed = [row["b_did"] for row in (*read, *out)]
+    for start in range(0, len(freed), CHUNK):
+        execute(t.quarantine.delete().where(t.quarantine.c.did.in_(freed[start : start + CHUNK])))
 
 
 def _as_read() -> sa.Update:

@@ -16,7 +16,7 @@ from index.values.imaging_methods import IMAGING_METHODS
 from index.values.organisms import ORGANISMS
 from index.values.terms import Vocabulary
 
-ENTRY_VERSION = 1
+ENTRY_VERSION = 2
 """Part of the engine's fingerprint: raised when an entry changes, so that engines are rebuilt."""
 
 TOKEN_FIELDS = (
@@ -32,6 +32,10 @@ FACETS = (*TOKEN_FIELDS, "year")
 
 OPEN_END = 1 << 62
 """The `to_revision` of a version that is current."""
+
+ASIDE, OVER, WITHDRAWN = "aside", "over", "withdrawn"
+"""Tokens of `aside`: a version that is over, a tombstone, and one that is either. A search of today excludes
+the one token that stands for both, so that tombstones cost it nothing but their share of one list."""
 
 FIRST_DAY = date(1800, 1, 1).toordinal()
 RID_BITS = 40
@@ -62,10 +66,11 @@ def entry_of(rid: int, revision: int, to_revision: int | None, record: Json) -> 
         "rid": rid,
         "from_revision": revision,
         "to_revision": OPEN_END if to_revision is None else to_revision,
-        "over": "no" if to_revision is None else "yes",
+        "aside": list(_aside(to_revision, record)),
         "title": [record["title"]] if record.get("title") else [],
         "text": list(dict.fromkeys(_texts(record))),
-        "names": list(dict.fromkeys(_names(record))),
+        # A tombstone is not suggested: who takes the suggestion would find nothing.
+        "names": [] if record.get("withdrawn") else list(dict.fromkeys(_names(record))),
         "identifier": list(_identifiers(record)),
         "linked": list(_linked(record)),
         **tokens,
@@ -78,6 +83,14 @@ def entry_of(rid: int, revision: int, to_revision: int | None, record: Json) -> 
         "oldest": (UNKNOWN_LAST if day is None else day) << RID_BITS | rid,
         "largest": _magnitude(size) << RID_BITS | rid,
     }
+
+
+def _aside(to_revision: int | None, record: Json) -> Iterator[str]:
+    """Yield why a search of today leaves this version out; "aside" itself stands for any of the reasons."""
+    reasons = {OVER: to_revision is not None, WITHDRAWN: bool(record.get("withdrawn"))}
+    if any(reasons.values()):
+        yield ASIDE
+    yield from (reason for reason, holds in reasons.items() if holds)
 
 
 def tokens_of(record: Json) -> dict[str, list[str]]:

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from index.engines import Engine, FacetCount, Found, Position, Snapshot, Sort
+from index.engines import Engine, FacetCount, Found, Position, Snapshot, Sort, Tombstones
 from index.entry import fold
+from index.moments import Moment, moment
 from index.query import BadQuery, Both, Everything, Query, filters, parse
 from index.record import Json
 from index.store import Kept, Store
@@ -33,6 +34,10 @@ class BadCursor(BadQuery):
     """A cursor that was not made by this node, or belongs to another search."""
 
 
+class Behind(Exception):  # the name says what is wrong
+    """The index has not come to the revision that is asked for; it is being brought up to date."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What somebody wants to know."""
@@ -44,6 +49,9 @@ class Request:
     size: int = 20
     cursor: str | None = None
     facet_size: int = FACET_VALUES
+    withdrawn: Tombstones = "exclude"
+    as_of: str | None = None
+    """A day, a time or a revision: answer what the node held then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,8 @@ class Answer:
     next: str | None
     snapshot: int
     """The revision that was searched."""
+    as_of: Moment | None = None
+    """The past that was asked for."""
 
 
 class Catalogue:
@@ -100,13 +110,17 @@ class Catalogue:
 
         Raises:
             BadQuery: a filter, facet or cursor that cannot be understood.
+            Behind: the past that is asked for is not indexed yet.
             SnapshotGone: a relevance cursor whose index state is gone; the search must start again.
         """
         query = compose(request.words, request.filters)
         sort = request.sort or ("newest" if isinstance(parse(request.words), Everything) else "relevance")
-        cursor = _open_cursor(request.cursor, sort, query)
+        print_ = _print_of(query, request)
+        cursor = _open_cursor(request.cursor, sort, print_)
+        as_of = self._past(request.as_of) if request.as_of else None
         snapshot = self.engine.snapshot(cursor.position.state if cursor else None)
-        at = cursor.revision if cursor else snapshot.revision
+        past = as_of.revision if as_of and not as_of.is_now else None
+        at = cursor.revision if cursor else snapshot.revision if past is None else past
         found = snapshot.search(
             query,
             at=at,
@@ -115,15 +129,26 @@ class Catalogue:
             after=cursor.position if cursor else None,
             facets=request.facets,
             facet_size=request.facet_size,
+            withdrawn=request.withdrawn,
         )
         counts_only = request.size == 0
         return Answer(
             found.total,
             () if counts_only else self._hits(snapshot, query, found),
             {name: self._facet(snapshot, name, count) for name, count in found.facets.items()},
-            None if counts_only else _close_cursor(found.next, at, sort, query),
+            None if counts_only else _close_cursor(found.next, at, sort, print_),
             at,
+            as_of,
         )
+
+    def _past(self, asked: str) -> Moment:
+        """Find the moment asked for. What was not indexed yet cannot be told from what was never held."""
+        as_of = moment(self.store, asked)
+        reached = self.engine.revision()
+        if as_of.revision > reached and not as_of.is_now:
+            message = f"the index has come to revision {reached}, not yet to {as_of.revision}; try again soon"
+            raise Behind(message)
+        return as_of
 
     def suggest(self, prefix: str, size: int = 10) -> list[tuple[str, int]]:
         """List words of titles, keywords and names that begin so."""
@@ -204,26 +229,27 @@ class _Cursor:
     position: Position
 
 
-def _close_cursor(position: Position | None, revision: int, sort: Sort, query: Query) -> str | None:
+def _close_cursor(position: Position | None, revision: int, sort: Sort, print_: int) -> str | None:
     if position is None:
         return None
-    body = orjson.dumps([revision, position.after, position.state, sort, _print_of(query)])
+    body = orjson.dumps([revision, position.after, position.state, sort, print_])
     return base64.urlsafe_b64encode(body).rstrip(b"=").decode()
 
 
-def _open_cursor(text: str | None, sort: Sort, query: Query) -> _Cursor | None:
+def _open_cursor(text: str | None, sort: Sort, print_: int) -> _Cursor | None:
     if not text:
         return None
     try:
         body = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        revision, after, state, made_for, print_ = orjson.loads(body)
+        revision, after, state, *made_for = orjson.loads(body)
         cursor = _Cursor(int(revision), Position(int(after), state))
     except (binascii.Error, ValueError, TypeError) as error:
         raise BadCursor("this is no cursor of ours; take `next` from an answer as it is") from error
-    if (made_for, print_) != (sort, _print_of(query)):
-        raise BadCursor("the cursor belongs to another search; words, filters and sort must stay the same")
+    if made_for != [sort, print_]:
+        message = "the cursor belongs to another search; all that is asked must stay the same but for size"
+        raise BadCursor(message)
     return cursor
 
 
-def _print_of(query: Query) -> int:
-    return binascii.crc32(repr(query).encode())
+def _print_of(query: Query, request: Request) -> int:
+    return binascii.crc32(repr((query, request.withdrawn, request.as_of)).encode())

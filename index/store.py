@@ -182,13 +182,13 @@ class Store:
         """List what changed in the revisions after one up to another, for the engine.
 
         Returns:
-            Versions that became current in that span and still are; and versions that began or ended
-            in it and are over.
+            Versions that began in that span and stand, tombstones among them; and versions that began or
+            ended in it and are over.
         """
         current = sa.select(t.records).where(
             t.records.c.revision > after,
             t.records.c.revision <= until,
-            t.records.c.state == "current",
+            t.records.c.state != "purged",
         )
         began = (t.versions.c.from_revision > after) & (t.versions.c.from_revision <= until)
         ended = (t.versions.c.to_revision > after) & (t.versions.c.to_revision <= until)

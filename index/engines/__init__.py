@@ -14,6 +14,10 @@ from index.query import Query
 from index.record import Json
 
 Sort: TypeAlias = Literal["relevance", "newest", "oldest", "largest"]
+Tombstones: TypeAlias = Literal["exclude", "include", "only"]
+TOMBSTONES: tuple[Tombstones, ...] = ("exclude", "include", "only")
+"""What a search does with tombstones."""
+
 SORTS: tuple[Sort, ...] = ("relevance", "newest", "oldest", "largest")
 
 
@@ -67,8 +71,9 @@ class Snapshot(Protocol):
         after: Position | None,
         facets: Sequence[str],
         facet_size: int,
+        withdrawn: Tombstones = "exclude",
     ) -> Found:
-        """Find the records that were current at a revision.
+        """Find the versions that stood at a revision; tombstones as `withdrawn` says.
 
         Raises:
             SnapshotGone: the position belongs to a state that is no longer there.
@@ -80,11 +85,19 @@ class Snapshot(Protocol):
         ...
 
     def one(self, field: str, token: str) -> tuple[int, int] | None:
-        """Find any current record with a token: its number and revision."""
+        """Find any version with a token, a current one if there is one: its number and revision."""
         ...
 
     def suggest(self, prefix: str, size: int) -> list[tuple[str, int]]:
         """List words that begin so, with how many records have them."""
+        ...
+
+    def held(self, low: int | None, high: int | None) -> list[tuple[int, int, int]]:
+        """List the versions of records numbered from one number to another, both included, in no order.
+
+        Returns:
+            Record number, first revision and end of each; one that is held twice comes twice.
+        """
         ...
 
 

@@ -29,7 +29,7 @@ from index.record import (
     Withdrawal,
 )
 from index.store import Store
-from tests.index.filling import catalogue, fill
+from tests.index.filling import catalogue, fill, set_aside
 
 Client: TypeAlias = TestClient[Request, Application]
 
@@ -86,6 +86,7 @@ async def served(folder: Path) -> AsyncIterator[Client]:
             ],
         )
         fill(store, [GONE])
+        set_aside(store, {"odd": b'{"odd": "no title", "contact": "jane@example.org"}'})
         searched = catalogue(store, folder)
         node = Node(store, searched.engine, public_url="https://search.example.org")
         async with TestClient(TestServer(create_app(node))) as client:

@@ -19,14 +19,20 @@ ROOT = Path(__file__).parents[2]
 COMMANDS = (
     "quickstart",
     "harvest",
+    "up",
     "serve",
     "sources",
     "status",
     "search",
+    "diff",
     "read",
     "reindex",
     "reread",
     "rehearse",
+    "quarantine",
+    "backup",
+    "restore",
+    "check",
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from api.node import NODE, Limits
 from tests.api.serving import Client
 
 
@@ -42,8 +43,10 @@ async def test_health_and_readiness(client: Client) -> None:
 async def test_readiness_says_when_the_index_is_far_behind(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.health.BEHIND_ALLOWED", -1)
-    assert (await client.get("/readyz")).status == 503
+    monkeypatch.setattr(client.app[NODE], "limits", Limits(behind=-1))
+    answer = await client.get("/readyz")
+    assert answer.status == 503
+    assert "behind" in (await answer.json())["reasons"][0]
 
 
 async def test_a_method_not_offered_is_a_problem(client: Client) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from config.settings import Settings
 from harvester import quickstart
 from harvester.http import Http, Polite
 from harvester.quickstart import Told, gather
@@ -38,9 +39,7 @@ async def start(store: Store, *, offline: bool = False) -> tuple[list[Report], l
     told: list[Told] = []
     reports = await gather(
         store,
-        user_agent="Headwater/test (+mailto:test@example.org)",
-        offline=offline,
-        reach_seconds=1.0,
+        Settings(offline=offline, reach_seconds=1.0, data=store.path.parent),
         names=["empiar"],
         tell=told.append,
         watch=lambda _: None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from index.engines import SnapshotGone
+from index.engines import TOMBSTONES, SnapshotGone
 from index.entry import FACETS, tokens_of
 from index.query import BadQuery
 from index.record import (
@@ -26,6 +27,7 @@ from index.record import (
     Record,
     Related,
     Term,
+    Withdrawal,
 )
 from index.search import Catalogue, Request
 from index.store import Store
@@ -64,7 +66,9 @@ records = st.builds(
         bytes=st.sampled_from([None, 10, 10_000, 10_001, 5_000_000_000]),
         formats=some(st.sampled_from(["tif", "czi"]), max_size=2, unique=True).map(tuple),
     ),
+    withdrawn=st.sampled_from([None, None, Withdrawal(date="2026-01-01", reason="retracted")]),
 )  # fmt: skip
+tombstones = st.sampled_from(TOMBSTONES)
 catalogues = st.lists(records, max_size=40, unique_by=lambda record: record.id)
 slow = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -103,19 +107,27 @@ def walk(searched: Catalogue, size: int, **wanted: Any) -> list[str]:
 # ---- properties --------------------------------------------------------------------------------
 
 
+def wanted_of(held: list[Record], withdrawn: str) -> list[str]:
+    """The ids a search for everything must find."""
+    wanted = {"exclude": (False,), "only": (True,), "include": (False, True)}[withdrawn]
+    return [record.id for record in held if (record.withdrawn is not None) in wanted]
+
+
 @slow
-@given(held=catalogues, word=st.sampled_from(["", *WORDS]))
+@given(held=catalogues, word=st.sampled_from(["", *WORDS]), withdrawn=tombstones)
 def test_facets_count_the_hits_exactly(
-    held: Any, word: Any, tmp_path_factory: pytest.TempPathFactory
+    held: Any, word: Any, withdrawn: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("facets")
     with Store(folder / "s") as store:
         fill(store, held)
         searched = catalogue(store, folder)
-        answer = searched.search(Request(words=word, facets=FACETS, size=100, facet_size=100))
-        short = searched.search(Request(words=word, facets=FACETS, size=100, facet_size=1))
+        asked = Request(words=word, facets=FACETS, size=100, facet_size=100, withdrawn=withdrawn)
+        answer = searched.search(asked)
+        short = searched.search(replace(asked, facet_size=1))
         hits = [orjson.loads(hit.kept.json) for hit in answer.hits]
         assert answer.total == len(hits)
+        assert {hit["id"] for hit in hits} <= set(wanted_of(held, withdrawn))
         for field in FACETS:
             values = [_values(field, hit) for hit in hits]
             counted = Counter(value for found in values for value in set(found))
@@ -140,21 +152,20 @@ def _values(field: Any, record: Any) -> Any:
 
 
 @slow
-@given(held=catalogues, field=st.sampled_from(FACETS))
+@given(held=catalogues, field=st.sampled_from(FACETS), withdrawn=tombstones)
 def test_a_facet_value_taken_as_filter_gives_as_many_hits_as_it_says(
-    held: Any, field: Any, tmp_path_factory: pytest.TempPathFactory
+    held: Any, field: Any, withdrawn: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("filters")
     with Store(folder / "s") as store:
         fill(store, held)
         searched = catalogue(store, folder)
-        facet = searched.search(Request(facets=(field,), facet_size=100)).facets[field]
-        for value in facet.values:
-            assert searched.search(Request(filters={field: [value.value]})).total == value.count
-            assert (
-                searched.search(Request(filters={f"-{field}": [value.value]})).total
-                == len(held) - value.count
-            )
+        asked = Request(facets=(field,), facet_size=100, withdrawn=withdrawn)
+        for value in searched.search(asked).facets[field].values:
+            having = replace(asked, filters={field: [value.value]})
+            assert searched.search(having).total == value.count
+            others = replace(asked, filters={f"-{field}": [value.value]})
+            assert searched.search(others).total == len(wanted_of(held, withdrawn)) - value.count
         searched.engine.close()
 
 
@@ -163,18 +174,48 @@ def test_a_facet_value_taken_as_filter_gives_as_many_hits_as_it_says(
     held=catalogues,
     size=st.integers(1, 7),
     sort=st.sampled_from(["relevance", "newest", "oldest", "largest"]),
+    withdrawn=tombstones,
 )
 def test_pages_neither_repeat_nor_skip(
-    held: Any, size: Any, sort: Any, tmp_path_factory: pytest.TempPathFactory
+    held: Any, size: Any, sort: Any, withdrawn: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("pages")
     with Store(folder / "s") as store:
         fill(store, held)
         searched = catalogue(store, folder)
-        for word in ("", "mouse OR light"):
-            seen = walk(searched, size, words=word, sort=sort)
-            assert len(seen) == len(set(seen)) == searched.search(Request(words=word)).total
+        assert sorted(walk(searched, size, sort=sort, withdrawn=withdrawn)) == sorted(
+            wanted_of(held, withdrawn)
+        )
+        some = Request(words="mouse OR light", withdrawn=withdrawn)
+        seen = walk(searched, size, words=some.words, sort=sort, withdrawn=withdrawn)
+        assert len(seen) == len(set(seen)) == searched.search(some).total
         searched.engine.close()
+
+
+# ---- tombstones --------------------------------------------------------------------------------
+
+
+GONE = Withdrawal(date="2026-01-01", reason="retracted")
+
+
+def test_a_tombstone_is_found_only_by_who_asks_for_tombstones(filled: Filled) -> None:
+    searched = filled(a("here"), a("gone", withdrawn=GONE))
+    assert ids(searched.search(Request())) == ["demo:here"]
+    assert ids(searched.search(Request(withdrawn="only"))) == ["demo:gone"]
+    assert sorted(ids(searched.search(Request(withdrawn="include")))) == ["demo:gone", "demo:here"]
+    assert searched.search(Request(words="gone")).total == 0
+    assert searched.search(Request(words="gone", withdrawn="include")).total == 1
+
+
+def test_a_tombstone_is_not_suggested(filled: Filled) -> None:
+    searched = filled(a("1", title="Microtubules"), a("2", title="Micrographs", withdrawn=GONE))
+    assert [word for word, _ in searched.suggest("micro")] == ["microtubules"]
+
+
+def test_a_facet_value_of_tombstones_alone_is_shown_as_they_write_it(filled: Filled) -> None:
+    searched = filled(a("1"), a("2", funding=(Funding(funder="Wellcome Trust"),), withdrawn=GONE))
+    (value,) = searched.search(Request(facets=("funder",), withdrawn="only")).facets["funder"].values
+    assert (value.value, value.label) == ("wellcome trust", "Wellcome Trust")
 
 
 # ---- what a search means -----------------------------------------------------------------------

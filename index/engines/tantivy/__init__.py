@@ -8,6 +8,7 @@ GIL; one writer per folder, over all processes; a killed writer leaves the last 
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import threading
@@ -39,7 +40,7 @@ def _schema() -> tantivy.Schema:
     for name in (TEXT, TITLE):
         builder.add_text_field(name, tokenizer_name="words")
     builder.add_text_field(NAMES, tokenizer_name="plain", index_option="basic")
-    for name in ("key", "over", "has", "identifier", "linked", *ID_FIELDS):
+    for name in ("key", "aside", "has", "identifier", "linked", *ID_FIELDS):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in (*TOKEN_FIELDS, "none"):
         builder.add_text_field(name, fast=True, tokenizer_name="raw", index_option="basic")
@@ -169,7 +170,7 @@ class TantivyEngine:
     def _open(self) -> tantivy.Index:
         exists = tantivy.Index.exists(str(self.folder))
         if exists and self._mark().get("fingerprint") != FINGERPRINT:
-            self._throw_away()
+            throw_away(self.folder)
             exists = False
         index = tantivy.Index.open(str(self.folder)) if exists else tantivy.Index(_schema(), str(self.folder))
         index.register_tokenizer("words", self._words)
@@ -177,11 +178,6 @@ class TantivyEngine:
         if not exists:
             self._write_mark(0)
         return index
-
-    def _throw_away(self) -> None:
-        for file in self.folder.iterdir():
-            if file.is_file():
-                file.unlink()
 
     def _mark(self) -> dict[str, Any]:
         try:
@@ -194,3 +190,26 @@ class TantivyEngine:
         file = self.folder / f"{MARK}.new"
         file.write_bytes(orjson.dumps({"fingerprint": FINGERPRINT, "revision": revision}))
         file.replace(self.folder / MARK)
+
+
+def discard(folder: Path) -> None:
+    """Throw an index away, whole or not, so that it is made again when it is opened.
+
+    Raises:
+        EngineBusy: another process writes it.
+    """
+    lock = folder / ".tantivy-writer.lock"
+    if lock.exists():
+        with lock.open() as held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise EngineBusy(f"another process writes the index in {folder}") from error
+    throw_away(folder)
+
+
+def throw_away(folder: Path) -> None:
+    """Remove an index's files."""
+    for file in folder.iterdir() if folder.is_dir() else ():
+        if file.is_file():
+            file.unlink()

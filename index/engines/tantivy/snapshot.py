@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 import tantivy
 from tantivy import Occur, Order
 
-from index.engines import FacetCount, Found, Position, SnapshotGone, Sort
+from index.engines import FacetCount, Found, Position, SnapshotGone, Sort, Tombstones
 from index.engines.tantivy.beside import Beside
 from index.engines.tantivy.queries import NAMES, TEXT, Compiler, unscored
-from index.entry import OPEN_END
+from index.entry import ASIDE, OPEN_END, OVER, WITHDRAWN
 from index.query import OneOf, Query, highlights
 
 Raw: TypeAlias = Any  # what Tantivy's stubs leave open
@@ -33,10 +33,10 @@ class TantivySnapshot:
     ) -> None:
         self.searcher, self.state = searcher, state
         self.queries, self.schema, self._plain = queries, queries.schema, plain
-        self._any_over = searcher.doc_freq("over", "yes") > 0
-        over = queries.tokens("over", ("yes",))
+        self._held = {token for token in (ASIDE, OVER, WITHDRAWN) if searcher.doc_freq("aside", token)}
+        over = queries.tokens("aside", (OVER,))
         began = self._highest(tantivy.Query.all_query(), "from_revision")
-        self.revision = max(began, self._highest(over, "to_revision") if self._any_over else 0)
+        self.revision = max(began, self._highest(over, "to_revision") if OVER in self._held else 0)
 
     def _highest(self, query: tantivy.Query, field: str) -> int:
         hits = self.searcher.search(query, limit=1, count=False, order_by_field=field).hits
@@ -52,9 +52,10 @@ class TantivySnapshot:
         after: Position | None,
         facets: Sequence[str],
         facet_size: int,
+        withdrawn: Tombstones = "exclude",
     ) -> Found:
-        """Find the records that were current at a revision; see `Snapshot.search`."""
-        wanted = self._at(self.queries.compile(query), at)
+        """Find the versions that stood at a revision; see `Snapshot.search`."""
+        wanted = self._at(self.queries.compile(query), at, withdrawn)
         with _BESIDE.search():
             counted = _BESIDE.begin(self._facets, wanted, facets, facet_size) if facets else dict
             page, total, following = self._page(wanted, sort, size, after)
@@ -89,9 +90,13 @@ class TantivySnapshot:
         return snippet.to_html().replace("<b>", "<mark>").replace("</b>", "</mark>")
 
     def one(self, field: str, token: str) -> tuple[int, int] | None:
-        """Find any current record with a token."""
-        query = self._at(self.queries.compile(OneOf(field, (token,))), self.revision)
-        hits = self.searcher.search(query, limit=1, count=False).hits
+        """Find any version with a token; what is over or withdrawn only where nothing else has it."""
+        anyhow = self.queries.compile(OneOf(field, (token,)))
+        today = self._at(anyhow, self.revision, "exclude")
+        hits = (
+            self.searcher.search(today, limit=1, count=False).hits
+            or self.searcher.search(anyhow, limit=1, count=False).hits
+        )
         if not hits:
             return None
         addresses = [hits[0][1]]
@@ -106,6 +111,20 @@ class TantivySnapshot:
             return []
         found = self.searcher.terms_with_prefix(NAMES, tokens[-1], limit=2000)
         return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:size]
+
+    def held(self, low: int | None, high: int | None) -> list[tuple[int, int, int]]:
+        """List the versions of records numbered so; see `Snapshot.held`."""
+        query = unscored(self.queries.range("rid", low, high))
+        count = _count(self.searcher.search(query, limit=1))
+        if not count:
+            return []
+        addresses = [address for _, address in self.searcher.search(query, limit=count, count=False).hits]
+        columns = [
+            self.searcher.fast_field_values(name, addresses)
+            for name in ("rid", "from_revision", "to_revision")
+        ]
+        rows = zip(*columns, strict=True)
+        return [(int(rid or 0), int(began or 0), int(end or 0)) for rid, began, end in rows]
 
     # ---- the parts of a search ---------------------------------------------------------------
 
@@ -147,20 +166,21 @@ class TantivySnapshot:
         more = len(result.hits) > size
         return page, total, Position(int(page[-1][0])) if more else None
 
-    def _at(self, query: tantivy.Query, revision: int) -> tantivy.Query:
-        """Restrict to the versions that were current at a revision; the newest needs no look at numbers."""
-        if revision >= self.revision:
-            if not self._any_over:
-                return query
-            over = self.queries.tokens("over", ("yes",))
-            return tantivy.Query.boolean_query([(Occur.Must, query), (Occur.MustNot, over)])
-        return tantivy.Query.boolean_query(
-            [
-                (Occur.Must, query),
+    def _at(self, query: tantivy.Query, revision: int, withdrawn: Tombstones) -> tantivy.Query:
+        """Restrict to the versions that stood at a revision; the newest needs no look at numbers."""
+        is_newest = revision >= self.revision
+        clauses = [(Occur.Must, query)]
+        if not is_newest:
+            clauses += [
                 (Occur.Must, unscored(self.queries.range("from_revision", None, revision))),
                 (Occur.Must, unscored(self.queries.range("to_revision", revision + 1, OPEN_END))),
             ]
-        )
+        if withdrawn == "only":
+            clauses.append((Occur.Must, unscored(self.queries.tokens("aside", (WITHDRAWN,)))))
+        unwanted = _unwanted(is_newest, withdrawn)
+        if unwanted in self._held:
+            clauses.append((Occur.MustNot, self.queries.tokens("aside", (unwanted,))))
+        return query if len(clauses) == 1 else tantivy.Query.boolean_query(clauses)
 
     def _facets(self, wanted: tantivy.Query, names: Sequence[str], size: int) -> Mapping[str, FacetCount]:
         answer = self.searcher.aggregate(wanted, {name: {"terms": _terms(name, size)} for name in names})
@@ -187,6 +207,13 @@ class TantivySnapshot:
     def _exact(self, wanted: tantivy.Query, field: str, value: str) -> int:
         both = [(Occur.Must, wanted), (Occur.Must, self.queries.tokens(field, (value,)))]
         return _count(self.searcher.search(tantivy.Query.boolean_query(both), limit=1))
+
+
+def _unwanted(is_newest: bool, withdrawn: Tombstones) -> str | None:
+    """Answer the one token to exclude; that a version is over says nothing of an older revision."""
+    if withdrawn == "exclude":
+        return ASIDE if is_newest else WITHDRAWN
+    return OVER if is_newest else None
 
 
 def _count(result: tantivy.SearchResult) -> int:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.markup import escape
+
 from api import terminal
 from api.due import in_words, shape_due
 from api.node import age
 from config.settings import Settings
+from index.losses import drift
 from index.past import pasts
 from index.store import Store
 
@@ -17,6 +20,7 @@ def gather(settings: Settings, cards: Sequence[Mapping[str, Any]]) -> list[dict[
     """Gather what is held of each source beside what it says about itself."""
     with Store(settings.store_path) as store:
         states, counts, known = store.source_states(), store.counts(), pasts(store)
+        drifted = drift(store)
     found = []
     for card in cards:
         name, state = card["name"], states.get(card["name"])
@@ -27,6 +31,7 @@ def gather(settings: Settings, cards: Sequence[Mapping[str, Any]]) -> list[dict[
                 "origin": state.origin if state else None,
                 "fresh_at": state.fresh_at if state else None,
                 "state": state.last_state if state else None,
+                "drift": drifted.get(name, []),
                 **shape_due(name, card["schedule"], known.get(name)),
             }
         )
@@ -35,6 +40,9 @@ def gather(settings: Settings, cards: Sequence[Mapping[str, Any]]) -> list[dict[
 
 def show(found: Sequence[Mapping[str, Any]]) -> None:
     """Print them for people."""
+    for s in found:
+        for what in s["drift"]:
+            terminal.warn(escape(f"{s['name']}: drift, {what}; see headwater sources loss {s['name']}"))
     columns = ("source", "title", "scopes", "records", "fresh", "last harvest", "next", "origin")
     rows = [
         (

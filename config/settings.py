@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -72,6 +72,19 @@ class Settings(BaseSettings):
     contact: Annotated[
         str, Field(description="How upstreams reach you; sent with every request", min_length=3)
     ] = "https://github.com/headwater-node/headwater"
+    proxy: Annotated[
+        str | None,
+        Field(
+            description="Proxy to ask upstreams through: its address, or environment for HTTPS_PROXY; "
+            "None for no proxy, whatever the environment says",
+            pattern=r"^(environment|https?://.+)$",
+            repr=False,  # the address may bear a password
+        ),
+    ] = None
+    private_networks: Annotated[
+        list[IPvAnyNetwork],
+        Field(description="Networks that are not public and in which upstreams may be, as 10.1.0.0/16"),
+    ] = []
     reach_seconds: Annotated[
         float, Field(description="Seconds after which quickstart takes an upstream for unreachable", gt=0)
     ] = 6.0

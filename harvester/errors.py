@@ -3,6 +3,7 @@
 UpstreamError
   Unavailable   try again later: time-outs, 5xx, 429, cut or empty answers, an HTML page where data was due
     BrokenOff   a download stopped in the middle; whoever can pass over what he has may begin it again
+    Overtaxed   the question was too large: the answer took too long, or broke off; who can may ask for less
   Refused       ask a person: 401, 403, a firewall's challenge, a host we may not ask
   Changed       stop this source, keep the bookmark: the answer's envelope is not the one we know,
                 a token repeats, a question is no longer understood, an identity field is gone
@@ -11,11 +12,14 @@ UpstreamError
 
 from __future__ import annotations
 
+from config.redact import redact
+
 
 class UpstreamError(Exception):
-    """Something about an upstream; the text says what, where and what helps."""
+    """Something about an upstream; the text says what, where and what helps, and no credentials."""
 
     def __init__(self, what: str, *, url: str | None = None, hint: str | None = None) -> None:
+        what, url = redact(what), redact(url) if url else None
         self.what, self.url, self.hint = what, url, hint
         where = f" at {url}" if url else ""
         super().__init__(f"{what}{where}{f'; {hint}' if hint else ''}")
@@ -27,6 +31,10 @@ class Unavailable(UpstreamError):
 
 class BrokenOff(Unavailable):
     """A download stopped in the middle, or what came is not whole."""
+
+
+class Overtaxed(Unavailable):
+    """The upstream could not answer a question as large as this one."""
 
 
 class Refused(UpstreamError):

@@ -1,92 +1,56 @@
 """The polite client: the only door to the network.
 
-One pace per host for everybody in this process; Retry-After in both forms and RateLimit-Reset obeyed;
-retries with growing, jittered waits and an end; a cap on the size and time of every answer; only the
-hosts a source's card names, redirects included; TLS always verified; an honest User-Agent.
+    guard       only the hosts of a source's card, over verified TLS, at public addresses
+    pace        one pace per host for all sources and processes; pauses an upstream asks for
+    breaker     a host that fails again and again is left alone for a while
+    manners     waits with jitter, an end to attempts, a budget for each run, caps on size and time
+    kept        what did not change does not come again
+    belief      nothing is believed that is not data in the form asked for
 
-A 200 is believed only when the body has the form asked for: an empty 202 (a firewall's challenge), an
-HTML page or half a JSON text is an outage, never "no records".
+This module puts them together, and says honestly who asks. A replica on loopback is asked by the same rules
+but for those that spare an upstream.
 """
 
 from __future__ import annotations
 
 import asyncio
-import email.utils
-import random
 import time
-import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
-import orjson
 import structlog
 from yarl import URL
 
+from config.redact import redact
 from config.settings import Settings
-from harvester.errors import BadRecord, BrokenOff, Changed, Refused, Unavailable, UpstreamError
-from harvester.protocols.xml import parse_xml
+from harvester.allowance import is_spent, pause, retry_after
+from harvester.belief import TryAgain, believed, plain, raise_for_status
+from harvester.breaker import Breaker
+from harvester.errors import BrokenOff, Changed, Overtaxed, Refused, Unavailable, UpstreamError
+from harvester.guard import Outbound, checked
+from harvester.hosts import Hosts
+from harvester.kept import Kept, KeptAnswer
+from harvester.manners import Manners, Traffic
+from harvester.pace import Pace
 from harvester.source import Answer, Card, Expect
+from harvester.wire import Question, clock, name_of, outages, read
 
 log = structlog.get_logger()
 
 Got = TypeVar("Got")
 
-LARGEST_ANSWER: Final = 64 * 1024 * 1024
-"""Bytes. The largest page seen is 1.2 MB (1,000 Figshare articles); the rest is room for growth."""
-LONGEST_WAIT: Final = 120.0
-"""Seconds we wait on an upstream's word. Zenodo's windows are 60 s; beyond, a later run goes on."""
-LARGEST_UNPACKED: Final = 1024 * 1024 * 1024
-"""Bytes an archive may unpack to."""
 REDIRECTS: Final = 4
-
-
-@dataclass(slots=True)
-class Traffic:
-    """What a run cost the upstream and us."""
-
-    requests: int = 0
-    bytes: int = 0
-    retries: int = 0
-    waited: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Manners:
-    """How long to wait for what; seconds. Tests shorten them, operators may lengthen them."""
-
-    attempts: int = 4
-    first_backoff: float = 1.0
-    longest_wait: float = LONGEST_WAIT
-    connect: float = 10.0
-    read: float = 60.0
-    total: float = 300.0
-    largest: int = LARGEST_ANSWER
-
-
-@dataclass(slots=True)
-class _Gate:
-    """Lets requests to one host through, one every so many seconds."""
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    next_at: float = 0.0
-
-    async def pass_(self, pace: float) -> float:
-        async with self.lock:
-            wait = max(0.0, self.next_at - time.monotonic())
-            if wait:
-                await asyncio.sleep(wait)
-            self.next_at = time.monotonic() + pace
-            return wait
+_MOVED: Final = {301, 302, 303, 307, 308}
 
 
 class Http:
-    """The connection pool and the gates of one process. Use as an async context manager."""
+    """The connection pools of one process, and what it shares with others. An async context manager."""
 
     def __init__(
         self,
@@ -94,37 +58,71 @@ class Http:
         user_agent: str,
         offline: bool = False,
         manners: Manners | None = None,
+        shared: Path | None = None,
+        outbound: Outbound | None = None,
     ) -> None:
+        """Prepare the client.
+
+        Args:
+            user_agent: who we say we are.
+            offline: never ask a live upstream.
+            manners: how patient to be.
+            shared: the folder where processes agree on paces, and where answers are kept; without one this
+                process keeps its own pace, and no answers.
+            outbound: how to reach the world.
+        """
         self.user_agent, self.offline, self.manners = user_agent, offline, manners or Manners()
-        self._gates: dict[str, _Gate] = {}
-        self._session: aiohttp.ClientSession | None = None
+        self.outbound = outbound or Outbound()
+        self.hosts = Hosts(shared / "hosts.sqlite" if shared else None)
+        self.kept = Kept(shared / "answers.sqlite" if shared else None)
+        self.pace, self.breaker = Pace(self.hosts), Breaker(self.hosts, self.manners.breaker)
+        self._pools: dict[str, aiohttp.ClientSession] = {}
 
     @classmethod
     def of(cls, settings: Settings, manners: Manners | None = None) -> Http:
         """Prepare the client of a node."""
-        return cls(user_agent=settings.user_agent, offline=settings.offline, manners=manners)
+        return cls(
+            user_agent=settings.user_agent,
+            offline=settings.offline,
+            manners=manners,
+            shared=settings.data if settings.data.is_dir() else None,  # a probe stores nothing
+            outbound=Outbound(networks=tuple(settings.private_networks), proxy=settings.proxy),
+        )
 
     async def __aenter__(self) -> Http:
-        self._session = aiohttp.ClientSession(
-            headers={"User-Agent": self.user_agent},
-            connector=aiohttp.TCPConnector(limit_per_host=4),
-            trust_env=True,
-        )
+        connectors = {"live": self.outbound.connector(), "replica": aiohttp.TCPConnector(limit_per_host=4)}
+        for name, connector in connectors.items():
+            self._pools[name] = aiohttp.ClientSession(
+                headers={"User-Agent": self.user_agent, "Accept-Encoding": "gzip, deflate"},
+                connector=connector,
+                auto_decompress=False,  # `belief.plain` does it, with an eye on bombs and wrong labels
+            )
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        if self._session is not None:
-            await self._session.close()
+        for pool in self._pools.values():
+            await pool.close()
+        await asyncio.to_thread(self.hosts.close)
+        await asyncio.to_thread(self.kept.close)
 
     @property
     def session(self) -> aiohttp.ClientSession:
-        if self._session is None:
+        """The pool for replicas, whose addresses are private by nature."""
+        return self._pool("replica")
+
+    @property
+    def upstreams(self) -> aiohttp.ClientSession:
+        """The pool for upstreams: public addresses only."""
+        return self._pool("live")
+
+    def _pool(self, name: str) -> aiohttp.ClientSession:
+        if name not in self._pools:
             message = "Http must be entered with `async with` first"
             raise RuntimeError(message)
-        return self._session
+        return self._pools[name]
 
     def client(self, card: Card, *, replica: str | None = None) -> Polite:
-        """Open a client for one source.
+        """Open a client for one run of one source.
 
         Args:
             card: names the hosts and the pace.
@@ -132,12 +130,9 @@ class Http:
         """
         return Polite(self, card, replica)
 
-    def gate(self, host: str) -> _Gate:
-        return self._gates.setdefault(host, _Gate())
-
 
 class Polite:
-    """The client of one source; satisfies `source.Fetch`."""
+    """The client of one run of one source; satisfies `source.Fetch`."""
 
     def __init__(self, http: Http, card: Card, replica: str | None) -> None:
         self.http, self.card, self.replica, self.traffic = http, card, replica, Traffic()
@@ -150,10 +145,11 @@ class Polite:
         headers: Mapping[str, str] | None = None,
         expect: Expect = "json",
         accept: tuple[int, ...] = (200,),
+        keep: bool = False,
     ) -> Answer:
         """Ask with GET. See `source.Fetch`."""
         whole = str(URL(url).update_query(params)) if params else url
-        return await self._ask("GET", whole, None, headers or {}, expect, accept)
+        return await self._ask(Question("GET", whole, None, headers or {}, expect, accept, keep))
 
     async def post(
         self,
@@ -165,120 +161,173 @@ class Polite:
         accept: tuple[int, ...] = (200,),
     ) -> Answer:
         """Ask with POST. See `source.Fetch`."""
-        return await self._ask("POST", url, body, headers or {}, expect, accept)
+        return await self._ask(Question("POST", url, body, headers or {}, expect, accept))
 
-    async def stream(self, url: str) -> AsyncIterator[bytes]:
-        """Download in pieces of up to 256 KiB; the sum is not capped, the caller counts.
+    async def stream(self, url: str, *, largest: int | None = None) -> AsyncIterator[bytes]:
+        """Download in pieces of up to 256 KiB, as they come.
 
         Opening is retried as any question is; what breaks off later is the caller's to begin again.
+
+        Raises:
+            BrokenOff: it broke off, or came too slowly.
+            Changed: it is larger than `largest` bytes, or than any download may be.
         """
+        most = self.http.manners.largest_download if largest is None else largest
         async with AsyncExitStack() as stack:
             response = await self._patiently(url, partial(self._opened, stack, url))
+            size, spent, began = 0, 0.0, time.monotonic()
             try:
                 async for piece in response.content.iter_chunked(256 * 1024):
+                    size, spent = size + len(piece), spent + time.monotonic() - began
                     self.traffic.bytes += len(piece)
+                    self._check_download(url, size, spent, most)
                     yield piece
+                    began = time.monotonic()  # what the caller did with it is not the upstream's time
             except (aiohttp.ClientError, TimeoutError) as error:
-                raise BrokenOff(f"download broke off ({_name(error)})", url=url) from error
+                raise BrokenOff(f"download broke off ({name_of(error)})", url=url) from error
+
+    def _check_download(self, url: str, size: int, spent: float, most: int) -> None:
+        manners = self.http.manners
+        if size > most:
+            raise Changed(f"download larger than {most} bytes", url=url)
+        if size < manners.slowest * (spent - manners.read):
+            raise BrokenOff(f"download slower than {manners.slowest} bytes a second", url=url)
 
     async def _opened(self, stack: AsyncExitStack, url: str) -> aiohttp.ClientResponse:
-        self.traffic.requests += 1
-        try:
-            response = await stack.enter_async_context(self._open("GET", url, None, {}, endless=True))
-            head = await _head(response)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise _TryAgain(f"no whole answer ({_name(error)})") from error
-        _raise_for_status(response.status, url, head, (200,))
+        # As it is: packed once more for the way, an archive and its checksum would not agree.
+        question = Question("GET", url, None, {"Accept-Encoding": "identity"}, "any", (200,))
+        response, asked = await self._reached(stack, question, endless=True)
+        body = b"" if response.status == 200 else await read(response, 300)
+        answer = Answer(asked.url, response.status, dict(response.headers), body, clock(response))
+        raise_for_status(response.status, asked.url, answer, (200,))
         return response
 
-    async def _ask(  # one private door for both verbs
-        self,
-        method: str,
-        url: str,
-        body: bytes | None,
-        headers: Mapping[str, str],
-        expect: Expect,
-        accept: tuple[int, ...],
-    ) -> Answer:
-        return await self._patiently(url, partial(self._once, method, url, body, headers, expect, accept))
+    async def _ask(self, question: Question) -> Answer:
+        return await self._patiently(question.url, partial(self._once, question))
 
     async def _patiently(self, url: str, once: Callable[[], Awaitable[Got]]) -> Got:
         """Ask until there is an answer, with growing waits and an end."""
-        manners = self.http.manners
+        manners, host = self.http.manners, urlsplit(url).hostname or ""
         for attempt in range(1, manners.attempts + 1):
             await self._wait_turn(url)
             try:
-                return await once()
-            except _TryAgain as again:
-                wait = again.wait
-                if wait is None:
-                    wait = manners.first_backoff * 2 ** (attempt - 1) * random.uniform(0.5, 1)  # noqa: S311
+                got = await once()
+            except TryAgain as again:
+                if again.failed and self.replica is None:
+                    await self.http.breaker.failed(host, again.what)
+                wait = manners.backoff(attempt) if again.wait is None else again.wait
                 if attempt == manners.attempts or wait > manners.longest_wait:
-                    raise Unavailable(
-                        again.what, url=url, hint=f"tried {attempt} times; a later run goes on here"
-                    ) from again
+                    kind = Overtaxed if again.overtaxed else Unavailable
+                    hint = f"tried {attempt} times; a later run goes on here"
+                    raise kind(again.what, url=url, hint=hint) from again
+                self.traffic.spend(wait, manners, url, again.what)
                 log.info("waiting", source=self.card.name, why=again.what, seconds=round(wait, 1))
-                self.traffic.retries += 1
-                self.traffic.waited += wait
                 await asyncio.sleep(wait)
+            except Changed:
+                await self.http.breaker.worked(host)  # it answers; what it says is another matter
+                raise
+            else:
+                await self.http.breaker.worked(host)
+                return got
         raise AssertionError  # the loop returns or raises
 
-    async def _once(
-        self,
-        method: str,
-        url: str,
-        body: bytes | None,
-        headers: Mapping[str, str],
-        expect: Expect,
-        accept: tuple[int, ...],
-    ) -> Answer:
-        self.traffic.requests += 1
+    async def _once(self, question: Question) -> Answer:
+        kept = await self._kept(question)
+        if kept is not None:
+            question = replace(question, headers={**question.headers, **kept.conditions()})
+        async with AsyncExitStack() as stack:
+            response, asked = await self._reached(stack, question)
+            with outages(asked.url):
+                body = await read(response, self.http.manners.largest, asked.url)
+            status, headers, asked_at = response.status, dict(response.headers), clock(response)
+        self.traffic.bytes += len(body)
+        if kept is not None and status == 304:
+            self.traffic.unchanged += 1
+            return believed(
+                Answer(redact(asked.url), 200, {**kept.headers, **headers}, kept.body, asked_at), asked.expect
+            )
+        answer = Answer(redact(asked.url), status, headers, body, asked_at)
+        answer = plain(answer, asked.expect, self.http.manners.largest)
+        raise_for_status(status, asked.url, answer, question.accept)
+        answer = believed(answer, question.expect)
+        if question.keep and status == 200 and self.replica is None:
+            await self.http.kept.put(question.url, question.variant, KeptAnswer(headers, answer.body))
+        return answer
+
+    async def _kept(self, question: Question) -> KeptAnswer | None:
+        if not question.keep or self.replica is not None:
+            return None
+        return await self.http.kept.get(question.url, question.variant)
+
+    async def _reached(
+        self, stack: AsyncExitStack, question: Question, *, endless: bool = False
+    ) -> tuple[aiohttp.ClientResponse, Question]:
+        """Ask, and follow redirects; answer with the question that was answered."""
+        for hop in range(REDIRECTS):
+            if hop:
+                await self._wait_turn(question.url)
+            self.traffic.requests += 1
+            with outages(question.url):
+                response = await stack.enter_async_context(self._open(question, endless=endless))
+            if self.replica is None:
+                await self._heed(question.url, response)
+            location = response.headers.get("Location")
+            if response.status not in _MOVED or location is None:
+                return response, question
+            response.release()
+            question = question.moved(response.status, self._followed(question.url, location))
+        raise Changed("redirects go in circles", url=question.url)
+
+    def _followed(self, url: str, location: str) -> str:
+        target = urljoin(url, location)
         try:
-            for _ in range(REDIRECTS):
-                async with self._open(method, url, body, headers) as response:
-                    if response.status in {301, 302, 303, 307, 308} and "Location" in response.headers:
-                        url = urljoin(url, response.headers["Location"])
-                        continue
-                    content = await self._read(response, url)
-                    answer = Answer(url, response.status, dict(response.headers), content, _clock(response))
-                    break
-            else:
-                raise Changed("redirects go in circles", url=url)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise _TryAgain(f"no whole answer ({_name(error)})") from error
-        _raise_for_status(answer.status, url, answer, accept)
-        return _believed(answer, expect)
+            checked(target, self.card.hosts, self.card.name)
+        except Refused as refused:
+            where = urlsplit(target)
+            raise Refused(f"redirected to {where.scheme}://{where.netloc}", url=url) from refused
+        return target
+
+    async def _heed(self, url: str, response: aiohttp.ClientResponse) -> None:
+        """Slow down before the allowance is spent, and leave alone who wants it, in all processes."""
+        seconds = pause(response.headers)
+        if response.status in {429, 503}:
+            seconds = max(seconds, retry_after(response.headers) or 0.0)
+        elif seconds > self.http.manners.longest_wait and not is_spent(response.headers):
+            seconds = self.http.manners.longest_wait
+        if seconds > self.card.pace:
+            await self.http.pace.hold(urlsplit(url).hostname or "", seconds)
 
     async def _wait_turn(self, url: str) -> None:
-        host = urlsplit(url).hostname or ""
-        if host not in self.card.hosts:
-            raise Refused(f"{self.card.name} may not ask {host}", url=url, hint="its card names the hosts")
-        if self.replica is None and self.http.offline:
+        host = checked(url, self.card.hosts, self.card.name).hostname or ""
+        if self.replica is not None:
+            return  # nobody is spared on loopback
+        if self.http.offline:
             raise Refused(
                 "offline and no replica",
                 url=url,
                 hint="unset HEADWATER_OFFLINE to ask live upstreams",
             )
-        if self.replica is None:  # a replica on loopback needs no sparing
-            self.traffic.waited += await self.http.gate(host).pass_(self.card.pace)
+        await self.http.breaker.pass_(host)
+        self.traffic.waited += await self.http.pace.turn(host, self.card.pace, self.http.manners.longest_wait)
 
     def _open(
-        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], *, endless: bool = False
+        self, question: Question, *, endless: bool
     ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        parts = urlsplit(url)
-        if parts.hostname not in self.card.hosts or parts.scheme != "https":
-            raise Refused(f"redirected to {parts.scheme}://{parts.netloc}", url=url)
-        target, extra = url, dict(headers)
+        parts = urlsplit(question.url)
+        target, extra, pool = question.url, dict(question.headers), self.http.upstreams
+        proxy = self.http.outbound.proxy_for(parts.hostname or "")
         if self.replica is not None:
-            target = self.replica + url.removeprefix(f"{parts.scheme}://{parts.netloc}")
+            target = self.replica + question.url.removeprefix(f"{parts.scheme}://{parts.netloc}")
             extra["X-Forwarded-Host"] = parts.netloc
+            pool, proxy = self.http.session, None
         manners = self.http.manners
-        return self.http.session.request(
-            method,
+        return pool.request(
+            question.method,
             URL(target, encoded=True),
-            data=body,
+            data=question.body,
             headers=extra,
             allow_redirects=False,
+            proxy=proxy,
             timeout=aiohttp.ClientTimeout(
                 total=None if endless else manners.total,
                 sock_connect=manners.connect,
@@ -286,130 +335,5 @@ class Polite:
             ),
         )
 
-    async def _read(self, response: aiohttp.ClientResponse, url: str) -> bytes:
-        pieces, size = [], 0
-        async for piece in response.content.iter_any():
-            size += len(piece)
-            if size > self.http.manners.largest:
-                raise Changed(f"answer larger than {self.http.manners.largest} bytes", url=url)
-            pieces.append(piece)
-        self.traffic.bytes += size
-        return b"".join(pieces)
 
-
-class _TryAgain(Exception):  # it is no error yet
-    def __init__(self, what: str, wait: float | None = None) -> None:
-        super().__init__(what)
-        self.what, self.wait = what, wait
-
-
-def _raise_for_status(status: int, url: str, answer: Answer, accept: tuple[int, ...]) -> None:
-    if status in accept:
-        return
-    said = answer.body[:200].decode(errors="replace").replace("\n", " ")
-    if status == 429 or status >= 500 or (status == 403 and _allowance_is_spent(answer.headers)):
-        raise _TryAgain(f"status {status}", retry_after(answer.headers))
-    if status == 202 or (status == 204 and not answer.body):
-        if any(name.lower().startswith("x-amzn-waf") for name in answer.headers):
-            raise Refused("a firewall challenges us", url=url, hint="ask the upstream to let us in")
-        raise _TryAgain(f"empty answer with status {status}")
-    if status in {401, 403}:
-        raise Refused(
-            f"status {status}: {said}",
-            url=url,
-            hint="check the User-Agent and contact, or write to them",
-        )
-    raise Changed(f"status {status}: {said}", url=url)
-
-
-def _allowance_is_spent(headers: Mapping[str, str]) -> bool:
-    """Tell GitHub's 403 that passes within the hour from a refusal (docs.github.com, seen 2026)."""
-    return any(name.lower() == "x-ratelimit-remaining" and value == "0" for name, value in headers.items())
-
-
-def _believed(answer: Answer, expect: Expect) -> Answer:
-    """Check that the body has the form asked for; half an answer is asked for again."""
-    start = answer.body[:300].lstrip().lower()
-    if expect == "any":
-        return answer
-    if not start:
-        raise _TryAgain("empty answer")
-    if start.startswith((b"<!doctype html", b"<html")):
-        raise _TryAgain("an HTML page where data was due")
-    if expect == "xml":
-        return _parsed_xml(answer, start)
-    if expect == "gzip":
-        return _whole_archive(answer)
-    if expect == "text":  # tables and text files: neither empty nor an HTML page is all one can ask
-        return answer
-    try:
-        return replace(answer, parsed=orjson.loads(answer.body))
-    except orjson.JSONDecodeError as error:
-        raise _TryAgain("cut or broken JSON") from error
-
-
-def _parsed_xml(answer: Answer, start: bytes) -> Answer:
-    if not start.removeprefix(b"\xef\xbb\xbf").startswith(b"<"):
-        if answer.status == 200:
-            raise _TryAgain("no XML where XML was due")
-        return answer  # an error in another format; the caller accepted its status and judges it
-    try:
-        return replace(answer, parsed=parse_xml(answer.body))
-    except BadRecord as error:
-        raise _TryAgain(f"cut or {error.what}") from error
-
-
-def _whole_archive(answer: Answer) -> Answer:
-    """Believe an archive that unpacks to its end, where gzip keeps a checksum."""
-    if answer.status != 200:
-        return answer
-    unpacker, rest, unpacked = zlib.decompressobj(wbits=31), answer.body, 0
-    try:
-        while rest and not unpacker.eof:
-            unpacked += len(unpacker.decompress(rest, 1024 * 1024))
-            rest = unpacker.unconsumed_tail
-            if unpacked > LARGEST_UNPACKED:
-                raise Changed(f"archive unpacks to more than {LARGEST_UNPACKED} bytes", url=answer.url)
-    except zlib.error as error:
-        raise _TryAgain("cut or broken archive") from error
-    if not unpacker.eof:
-        raise _TryAgain("cut or broken archive")
-    return answer
-
-
-def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """Read how long to wait: Retry-After in seconds or as a date, else RateLimit-Reset.
-
-    Dryad sends no Retry-After with its 429 but RateLimit-Reset as an epoch; RFC drafts use seconds.
-    """
-    now = time.time() if now is None else now
-    low = {name.lower(): value.strip() for name, value in headers.items()}
-    given = low.get("retry-after", "")
-    if given.isdigit():
-        return float(given)
-    if given:
-        date = email.utils.parsedate_tz(given)
-        return max(0.0, email.utils.mktime_tz(date) - now) if date else None
-    reset = low.get("ratelimit-reset") or low.get("x-ratelimit-reset") or ""
-    if not reset.isdigit():
-        return None
-    return max(0.0, float(reset) - now) if float(reset) > 10**9 else float(reset)
-
-
-def _clock(response: aiohttp.ClientResponse) -> datetime:
-    try:
-        return email.utils.parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
-    except (KeyError, ValueError):
-        return datetime.now(UTC)
-
-
-async def _head(response: aiohttp.ClientResponse) -> Answer:
-    body = b"" if response.status == 200 else await response.content.read(300)
-    return Answer(str(response.url), response.status, dict(response.headers), body, _clock(response))
-
-
-def _name(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ")
-
-
-__all__ = ["Http", "Manners", "Polite", "Traffic", "UpstreamError", "retry_after"]
+__all__ = ["Http", "Manners", "Outbound", "Polite", "Traffic", "UpstreamError", "retry_after"]

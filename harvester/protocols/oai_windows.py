@@ -6,19 +6,23 @@ Pure of HTTP: `walk` is handed a function that lists one window. Read `oaipmh.wi
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
 import orjson
 
-from harvester.errors import Unavailable
+from harvester.errors import Changed, Overtaxed, Unavailable
 from harvester.protocols.oai_records import Granularity, TokenExpired, moment_of, stamp
 
 TRIES = 2
 """How often a window may end with the wrong number of records before the upstream is left for later."""
 RESTARTS = 3
 """How often a window's token may expire under our hands."""
+HALVINGS = 4
+"""How often a window is halved because its list breaks off: to a sixteenth; what is down stays down."""
+IDLE = 20
+"""Pages in a row that list nothing new, although each leads to another: the list will not end."""
 
 
 class Listed(Protocol):
@@ -140,30 +144,72 @@ async def walk(
 
 async def _window(terms: Terms[Sheet], place: Place) -> AsyncIterator[tuple[Sheet, Place]]:
     """List one window until it is whole."""
-    tries = restarts = 0
-    announced, held = None, 0
+    tries = restarts = halvings = 0
+    tally = Tally(place.seen)
     while tries < TRIES and restarts < RESTARTS:
-        seen: set[str] = set()
+        tally = Tally(place.seen)
         try:
             async for page in terms.pages(place):
-                seen.update(page.ids())
-                announced, held = page.complete_list_size, place.seen + len(seen)
-                if page.token and announced and announced > terms.largest and (half := terms.half(place)):
+                tally.count(page, terms.where)
+                if page.token and tally.announced > terms.largest and (half := terms.half(place)):
                     place = half
                     break
-                if page.token is None and announced in {None, held}:
+                if page.token is None and tally.adds_up:
                     yield page, terms.after(place)
                     return
-                yield page, _inside(terms, place, page, held)
+                yield page, _inside(terms, place, page, tally.held)
             else:
                 tries, place = tries + 1, place.restarted()
         except TokenExpired:
             restarts, place = restarts + 1, place.restarted()
-    what = (
-        f"a list of {announced} records ended with {held}" if tries else "resumption tokens expire too soon"
-    )
+        except Overtaxed:
+            smaller = terms.half(place.restarted())
+            if smaller is None or halvings == HALVINGS:
+                raise
+            halvings, place = halvings + 1, smaller
+    what = tally.told() if tries else "resumption tokens expire too soon"
     hint = f"the next run asks again for what changed since {stamp(place.since)}"
     raise Unavailable(what, url=terms.where, hint=hint)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one go at a window has brought."""
+
+    before: int
+    """Listed before a bookmark."""
+    announced: int = 0
+    """How many the list says there are."""
+    ids: set[str] = field(default_factory=set)
+    idle: int = 0
+    is_silent: bool = True
+    """Whether the list does not say how long it is."""
+
+    @property
+    def held(self) -> int:
+        return self.before + len(self.ids)
+
+    @property
+    def adds_up(self) -> bool:
+        return self.is_silent or self.announced == self.held
+
+    def count(self, page: Listed, where: str) -> None:
+        """Count a page.
+
+        Raises:
+            Changed: page after page lists only what was listed.
+        """
+        known = len(self.ids)
+        self.ids.update(page.ids())
+        self.is_silent = page.complete_list_size is None
+        self.announced = page.complete_list_size or 0
+        self.idle = 0 if len(self.ids) > known else self.idle + 1
+        if page.token and self.idle >= IDLE:
+            hint = "each page leads to another, but none lists anything new"
+            raise Changed(f"a list without end after {self.held} records", url=where, hint=hint)
+
+    def told(self) -> str:
+        return f"a list of {self.announced} records ended with {self.held}"
 
 
 def _inside(terms: Terms[Sheet], place: Place, page: Sheet, held: int) -> Place:

@@ -13,17 +13,25 @@ broken XML, and a page cut in the middle then ends a list silently, as does an H
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import httpx2
 from lxml import etree
-from oaipmh_scythe import BadResumptionToken, NoRecordsMatch, OAIPMHException, OAIResponse, Scythe
+from oaipmh_scythe import (
+    BadArgument,
+    BadResumptionToken,
+    NoRecordsMatch,
+    OAIPMHException,
+    OAIResponse,
+    Scythe,
+)
 from oaipmh_scythe.iterator import OAIResponseIterator
 
-from harvester.errors import Changed, Unavailable
+from harvester.errors import Changed, Overtaxed, Unavailable
 from harvester.protocols.oai_records import (
     Granularity,
     OaiPage,
@@ -83,7 +91,7 @@ async def identify(fetch: Fetch, endpoint: str) -> Identity:
     earliest = moment_of(facts.get("earliestDatestamp"))
     if earliest is None:
         raise Changed("Identify names no earliest datestamp", url=scythe.url)
-    fine = "hh:mm:ss" in facts.get("granularity", "")
+    fine = "hh:mm:ss" in facts.get("granularity", "").lower()
     return Identity(earliest, "seconds" if fine else "days", facts.get("deletedRecord", "no"))
 
 
@@ -102,6 +110,8 @@ async def list_records(  # noqa: PLR0913  # the protocol's own arguments
 
     Raises:
         TokenExpired: the provider no longer knows the token; begin the list again.
+        NoSuchDates: the provider does not take dates to the second.
+        Overtaxed: the provider says that the list is too long.
         Changed: the provider refused the question, or its token repeats.
     """
     asked = {
@@ -127,7 +137,11 @@ async def list_records(  # noqa: PLR0913  # the protocol's own arguments
         if page.token in met:
             raise Changed("the resumption token repeats", url=page.url, hint="the list would never end")
         met.add(page.token)
-        await _converse(fetch, scythe, lambda: _turn_over(dialogue))
+        try:
+            await _converse(fetch, scythe, lambda: _turn_over(dialogue))
+        except NoRecordsMatch:  # some give a token on their last page, and answer it so
+            yield OaiPage(scythe.url, scythe.asked_at, (), None, page.complete_list_size)
+            return
 
 
 async def windows(  # noqa: PLR0913  # the protocol's own arguments, and how far to trust the provider
@@ -148,6 +162,8 @@ async def windows(  # noqa: PLR0913  # the protocol's own arguments, and how far
 
     A window counts as done when as many records came as its list announced. To the second, neighboring
     windows share their border: providers compare stamps that are finer than they show.
+
+    A provider that refuses stamps to the second, whatever Identify says, is asked by days from there on.
 
     Args:
         fetch: the polite client.
@@ -176,13 +192,34 @@ async def windows(  # noqa: PLR0913  # the protocol's own arguments, and how far
             until=place.until,
             set_=set_,
             token=place.token,
-            granularity=granularity,
+            granularity=terms.granularity,
         )
 
     terms = Terms(pages, granularity, resumable, largest, endpoint)
-    place = Place.read(bookmark) if bookmark else Place(start)
-    async for page, after in walk(terms, place, span, end):
-        yield page, after
+    place = _by_its_day(Place.read(bookmark) if bookmark else Place(start), granularity)
+    try:
+        async for page, after in walk(terms, place, span, end):
+            place = Place.read(after)
+            yield page, after
+    except NoSuchDates:
+        terms = replace(terms, granularity="days")
+        async for page, after in walk(terms, _by_its_day(place.restarted(), "days"), span, end):
+            yield page, after
+
+
+class NoSuchDates(Changed):
+    """A question with dates to the second was refused."""
+
+
+def _by_its_day(place: Place, granularity: Granularity) -> Place:
+    """Begin at midnight where days are asked for, so that no window begins after the last day's start."""
+    if granularity == "seconds" or place.token is not None:
+        return place
+    return Place(place.since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0))
+
+
+_TOO_MUCH = re.compile(r"too (?:many|much|large|long|big)|time[d -]*out|narrow|smaller|exceed", re.IGNORECASE)
+"""How providers say that a list is too long; the protocol has no word for it."""
 
 
 class _ToFetch(Exception):  # it carries a question out of scythe
@@ -222,19 +259,32 @@ class _Dialogue(Scythe):
 
 async def _converse(fetch: Fetch, scythe: _Dialogue, step: Callable[[], Found]) -> Found:
     """Take one step of scythe's; fetch what it asks for, and take the step again with the answer."""
+    query: dict[str, str] = {}
     while True:
         try:
             return step()
         except _ToFetch as wanted:
+            query = wanted.query
             answer = await _fetch(fetch, scythe.endpoint, wanted.query)
             scythe.url, scythe.asked_at = answer.url, answer.asked_at
             scythe.fetched = _Strict(answer, wanted.query)
         except NoRecordsMatch:
             raise
-        except BadResumptionToken as error:
-            raise TokenExpired(str(error)) from error
         except OAIPMHException as error:
-            raise Changed(f"the provider refused: {type(error).__name__} {error}", url=scythe.url) from error
+            raise _meant(error, query, scythe.url) from error
+
+
+def _meant(error: OAIPMHException, query: dict[str, str], url: str) -> Exception:
+    """Tell what a provider's error means for the list."""
+    what = f"the provider refused: {type(error).__name__} {error}"
+    token = "resumptionToken" in query
+    if isinstance(error, BadResumptionToken) or (token and isinstance(error, BadArgument)):
+        return TokenExpired(str(error))  # some know no better word for a token of yesterday
+    if _TOO_MUCH.search(str(error)):
+        return Overtaxed(what, url=url)
+    if isinstance(error, BadArgument) and "T" in query.get("from", "") + query.get("until", ""):
+        return NoSuchDates(what, url=url)
+    return Changed(what, url=url)
 
 
 async def _fetch(fetch: Fetch, endpoint: str, query: dict[str, str]) -> Answer:

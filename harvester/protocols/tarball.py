@@ -1,4 +1,8 @@
-"""A gzipped tar read while it arrives: no seeking, no disk, and no more memory than one member takes."""
+"""A gzipped tar read while it arrives: no seeking, no disk, and no more memory than one member takes.
+
+Only plain files with plain paths come out. Links, devices, sparse files and paths that lead out of the
+archive are passed over and named: whoever reads a member by its name must not be handed another file.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +10,35 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 
-from harvester.errors import BrokenOff
+from harvester.errors import BrokenOff, Changed
+from harvester.unpack import AT_ONCE, Bomb, Steepness
 
 _BLOCK = tarfile.BLOCKSIZE
-_AT_ONCE = 1024 * 1024
-"""Bytes unpacked in one go, however well they were packed."""
+_PLAIN = {tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE}
+_WITHOUT_DATA = {
+    tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE,
+}  # fmt: skip
+"""Nothing follows these, whatever size they claim."""
+_HEADERS = {
+    tarfile.DIRTYPE, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
+}  # fmt: skip
+"""These say something of others and hold no document."""
+_NAMED = 100
+"""Refused members to name; an archive may hold millions."""
 
 
 class TarGz:
     """Feed it the pieces of a download; it answers the members that are whole.
 
-    A member larger than `largest` is passed over and named in `oversized`.
+    A member larger than `largest` is passed over and named in `oversized`, no plain file in `refused`.
     """
 
     def __init__(self, largest: int, *, where: str) -> None:
         self.largest, self.where = largest, where
         self.oversized: list[str] = []
+        self.refused: list[str] = []
+        self._watch = Steepness()
         self._gzip = zlib.decompressobj(wbits=31)
         self._buffer = bytearray()
         self._member: tarfile.TarInfo | None = None
@@ -33,16 +50,28 @@ class TarGz:
 
         Raises:
             BrokenOff: this is no gzip, or no tar.
+            Changed: it unpacks to more than any honest archive.
         """
+        self._watch.came += len(piece)
         while piece and not self._ended:
             try:
-                self._buffer += self._gzip.decompress(piece, _AT_ONCE)
+                unpacked = self._gzip.decompress(piece, AT_ONCE)
             except zlib.error as error:
                 raise BrokenOff(f"broken gzip ({error})", url=self.where) from error
+            self._take(unpacked)
             piece = self._gzip.unconsumed_tail
             if self._gzip.eof and self._gzip.unused_data:
                 piece, self._gzip = self._gzip.unused_data, zlib.decompressobj(wbits=31)
+                self._watch.members += 1
             yield from self._members()
+
+    def _take(self, unpacked: bytes) -> None:
+        self._watch.became += len(unpacked)
+        try:
+            self._watch.check()
+        except Bomb as error:
+            raise Changed(f"the archive {error}", url=self.where) from error
+        self._buffer += unpacked
 
     def close(self) -> None:
         """End.
@@ -80,12 +109,21 @@ class TarGz:
             return
         except tarfile.HeaderError as error:
             raise BrokenOff(f"broken tar ({error})", url=self.where) from error
-        if member.isfile() and member.size <= self.largest:
+        if member.size < 0:
+            raise BrokenOff("broken tar (a member of negative size)", url=self.where)
+        is_plain = member.type in _PLAIN and _stays_inside(member.name)
+        if is_plain and member.size <= self.largest:
             self._member = member
             return
-        if member.isfile():
+        if is_plain:
             self.oversized.append(member.name)
-        self._to_drop = _padded(member.size)
+        elif member.type not in _HEADERS and len(self.refused) < _NAMED:
+            self.refused.append(member.name)
+        self._to_drop = 0 if member.type in _WITHOUT_DATA else _padded(member.size)
+
+
+def _stays_inside(name: str) -> bool:
+    return not name.startswith(("/", "\\")) and ".." not in name.replace("\\", "/").split("/")
 
 
 def _padded(size: int) -> int:

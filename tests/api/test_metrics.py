@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -220,40 +219,25 @@ async def test_a_node_whose_index_is_gone_says_so(client: Client) -> None:
 
 async def test_every_line_of_a_harvest_names_its_source_and_run(tmp_path: Path) -> None:
     lines = CapturingLogger()
-    before = structlog.get_config()
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars],
         logger_factory=lambda *_: lines,
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
     )
-    try:
-        async with bench_of("empiar", tmp_path) as bench:
-            bench.replica.faults.append(Fault("503", at=2, times=9))
-            report = await bench.harvest()
-            assert report.state == "partial"
-            bench.replica.faults.clear()
-            assert (await bench.harvest()).state == "complete"
-    finally:
-        structlog.configure(**before)
+    async with bench_of("empiar", tmp_path) as bench:
+        bench.replica.faults.append(Fault("503", at=2, times=9))
+        report = await bench.harvest()
+        assert report.state == "partial"
+        bench.replica.faults.clear()
+        assert (await bench.harvest()).state == "complete"
     told = [(call.kwargs["source"], call.kwargs["run"]) for call in lines.calls]
     assert len(told) >= 2  # the waits of the client, and how the run ended
     assert set(told) == {("empiar", report.run_id)}
     assert structlog.contextvars.get_contextvars() == {}
 
 
-@pytest.fixture
-def configured(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """Logging set up and put back."""
-    before, root = structlog.get_config(), logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield monkeypatch
-    structlog.configure(**before)
-    root.handlers[:] = handlers
-    root.setLevel(level)
-
-
 def test_without_a_terminal_every_line_is_json_whoever_logs(
-    configured: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     logs.configure("info")
     with structlog.contextvars.bound_contextvars(source="idr", run=7):
@@ -272,7 +256,7 @@ def test_without_a_terminal_every_line_is_json_whoever_logs(
 
 
 def test_text_is_written_where_it_is_asked_for(
-    configured: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     logs.configure("warning", "text")
     structlog.get_logger().info("not asked for")
@@ -285,9 +269,9 @@ def test_text_is_written_where_it_is_asked_for(
 
 
 def test_a_terminal_is_told_in_text_and_json_only_by_asking(
-    configured: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    configured.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     for form, is_json in (("auto", False), ("json", True)):
         logs.configure("info", form)  # type: ignore[arg-type]
         structlog.get_logger().info("a line")

@@ -146,15 +146,6 @@ async def test_offline_means_no_live_upstream() -> None:
             await http.client(empiar.card).get(URL)
 
 
-async def test_requests_to_one_host_keep_their_pace() -> None:
-    async with Http(user_agent="x") as http:
-        gate = http.gate("some.host")
-        began = time.monotonic()
-        for _ in range(3):
-            await gate.pass_(0.1)
-        assert 0.2 <= time.monotonic() - began < 0.6
-
-
 async def test_a_download_that_breaks_off_is_an_outage() -> Any:
     async def cut(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()

@@ -171,9 +171,10 @@ async def _window(fetch: Fetch, search: Search, clock: Clock, since: str | None)
     found: list[Entry] = []
     for page in range(1, PAGES + 1):
         answer = await ask(fetch, asked | {"page": page, "page_size": PAGE})
-        found += _entries(answer, clock)
-        if len(found) < page * PAGE or found[-1].day > (since or ""):
-            return found, len(found) < page * PAGE
+        entries = _entries(answer, clock)
+        found += entries
+        if _is_last(entries) or found[-1].day > (since or ""):
+            return found, _is_last(entries)
     return await _long_day(fetch, asked | {"limit": PAGE}, clock, since or "")
 
 
@@ -189,11 +190,20 @@ async def _long_day(
         if entries and entries == found[-len(entries) :]:
             raise Changed("X-Cursor leads to the same articles again", url=answer.url)
         found += entries
-        if len(entries) < PAGE or entries[-1].day > since:
-            return found, len(entries) < PAGE
+        if _is_last(entries) or entries[-1].day > since:
+            return found, _is_last(entries)
         cursor = {name.lower(): value for name, value in answer.headers.items()}.get("x-cursor")
         if not cursor:
             raise Changed(f"more than {PAGES * PAGE} articles of one day, and no X-Cursor", url=answer.url)
+
+
+def _is_last(entries: list[Entry]) -> bool:
+    """Tell whether a page ends its list.
+
+    A page that is short by a round number may have been cut by a new cap on page sizes, as Zenodo set one in
+    November 2025; the next page, which then is empty, tells.
+    """
+    return not entries or (len(entries) < PAGE and len(entries) % 10 != 0)
 
 
 def _entries(answer: Answer, clock: Clock) -> list[Entry]:

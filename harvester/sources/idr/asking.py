@@ -140,7 +140,7 @@ async def table(fetch: Fetch, name: str) -> list[Raw]:
     """Ask for one of IDR's tables on GitHub; that of download addresses may go, since a rule gives most."""
     url = f"{FILES}/idr.openmicroscopy.org/master/_data/{name}"
     accept = (200, 404) if name == TABLES["downloads"] else (200,)
-    answer = await fetch.get(url, expect="text", accept=accept)
+    answer = await fetch.get(url, expect="text", accept=accept, keep=True)
     if answer.status == 404:
         return []
     rows = shapes.rows(study_file.decode(answer.body))
@@ -179,7 +179,8 @@ async def study_text(fetch: Fetch, accession: str, containers: Sequence[Raw]) ->
     """Ask for the study file: in the study's own repository, or in the one that holds the oldest studies."""
     name = str(containers[0]["Name"]).partition("/")[0]
     for folder in (f"{name}/HEAD", f"idr-metadata/HEAD/{name}"):
-        answer = await fetch.get(f"{FILES}/{folder}/{accession}-study.txt", expect="text", accept=(200, 404))
+        url = f"{FILES}/{folder}/{accession}-study.txt"
+        answer = await fetch.get(url, expect="text", accept=(200, 404), keep=True)
         if answer.status == 200:
             return study_file.without_emails(study_file.decode(answer.body))
     return None

@@ -29,6 +29,8 @@ DELETED = "records-deleted.csv.gz"
 MEMBERS_PER_PAGE = 500
 ROWS_PER_PAGE = 5_000
 _UPDATED = re.compile(rb'"updated": ?"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)')
+LARGEST_LIST = 1024 * 1024 * 1024
+"""Bytes. The list of deleted records had 27 MB in September 2025."""
 TRIES = 3
 """A download that breaks off is begun again so often; what was kept is passed over."""
 
@@ -80,7 +82,7 @@ async def newest(fetch: Fetch) -> tuple[Dump, Dump | None]:
     Raises:
         Changed: the exporter lists no dump of records.
     """
-    answer = await fetch.get(EXPORTER)
+    answer = await fetch.get(EXPORTER, keep=True)
     listing = answer.json()
     heads: dict[str, Dump] = {}
     for key, versions in listing.items() if isinstance(listing, dict) else ():
@@ -149,15 +151,16 @@ async def _members(fetch: Fetch, dump: Dump, digest: hashlib._Hash) -> AsyncIter
             if (match := shapes.MEMBER.fullmatch(name)) is not None:
                 yield Document(match[1], body, f"application/{match[2]}")
     archive.close()
-    if archive.oversized:
-        log.warning("members too large", dump=dump.key, members=archive.oversized[:10])
+    if archive.oversized or archive.refused:
+        large, refused = archive.oversized[:10], archive.refused[:10]
+        log.warning("members passed over", dump=dump.key, too_large=large, no_plain_files=refused)
 
 
 async def _whole(fetch: Fetch, dump: Dump) -> bytes:
-    """Download a small dump whole (27 MB in September 2025)."""
+    """Download a small dump whole."""
     for attempt in range(1, TRIES + 1):
         try:
-            packed = b"".join([piece async for piece in fetch.stream(dump.url)])
+            packed = b"".join([piece async for piece in fetch.stream(dump.url, largest=LARGEST_LIST)])
             if (sum_ := f"md5:{hashlib.md5(packed, usedforsecurity=False).hexdigest()}") == dump.checksum:
                 return packed
             raise BrokenOff(f"the list's checksum is {sum_}, not {dump.checksum}", url=dump.url)

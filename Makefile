@@ -7,7 +7,7 @@ STAMP := $(VENV)/.ready
 name ?= line
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint types imports tests source bench soak clean
+.PHONY: help setup run test check lint types imports tests source bench losses soak clean
 
 help: ## print the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -45,6 +45,9 @@ source: setup ## run the contract of one source: make source name=idr
 
 bench: setup ## run one benchmark: make bench name=line (or search); the last line is JSON
 	HEADWATER_OFFLINE=1 $(BIN)/python -m benchmarks.$(name) $(ARGS)
+
+losses: setup ## find out again what becomes of each upstream field (docs/losses); ARGS="idr --also FOLDER"
+	HEADWATER_OFFLINE=1 $(BIN)/python -m harvester.losses $(ARGS)
 
 soak: setup ## kill harvests and nodes 200 times over, and compare with an undisturbed harvest; 15 minutes
 	HEADWATER_OFFLINE=1 $(BIN)/python -m benchmarks.soak $(ARGS)

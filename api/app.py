@@ -11,6 +11,7 @@ from api import (
     feeds,
     health,
     history,
+    losses,
     metrics,
     openapi,
     pages,
@@ -25,6 +26,7 @@ from api.problem import problems
 ROUTES = (
     web.get("/", pages.search),
     web.get("/sources", pages.sources),
+    web.get("/sources/{name}/loss", pages.losses),
     web.get("/records/{id:[^/?]+:.+}", records.landing),
     web.get("/records/{id}", records.landing),
     web.get("/api/v1/search", search.search),
@@ -37,6 +39,7 @@ ROUTES = (
     web.get("/api/v1/sources", sources.sources),
     web.get("/api/v1/sources/{name}", sources.source),
     web.get("/api/v1/sources/{name}/runs", sources.runs),
+    web.get("/api/v1/sources/{name}/loss", losses.losses),
     web.get("/api/v1/quarantine", quarantine.listed),
     web.get("/api/v1/quarantine/{did}", quarantine.shown),
     web.get("/feeds/withdrawn.atom", feeds.withdrawn_atom),

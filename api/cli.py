@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api import keeping, process, terminal
+from api import keeping, losses, process, terminal
 from api.options import Data, Json, Names, Offline, examples, settings_of
 from config import VERSION
 from config.settings import Settings
@@ -33,6 +33,7 @@ app = typer.Typer(
 )
 
 app.add_typer(keeping.app)
+app.add_typer(losses.sources)
 
 
 @app.command(
@@ -173,9 +174,14 @@ def up(
     raise typer.Exit(process.until_stopped(work))
 
 
-@app.command(epilog=examples("headwater sources", "headwater sources --json"))
-def sources(data: Data = None, json: Json = False) -> None:
+@losses.sources.callback(
+    invoke_without_command=True,
+    epilog=examples("headwater sources", "headwater sources --json", "headwater sources loss idr"),
+)
+def sources(ctx: typer.Context, data: Data = None, json: Json = False) -> None:
     """List the sources: what they are, what is held, when they were harvested and are due again."""
+    if ctx.invoked_subcommand:
+        return
     from api import listing
     from harvester import registry
     from harvester.run import shown

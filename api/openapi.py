@@ -149,6 +149,10 @@ def spec() -> Node:
             "runs", "The last runs of a source and what they noticed", [name], _json(anything),
             example="/api/v1/sources/idr/runs", errors=(404,),
         ),
+        "/api/v1/sources/{name}/loss": _operation(
+            "loss", "What becomes of each field of a source's documents: mapped, left out, unknown; and why",
+            [name], _json(anything), example="/api/v1/sources/idr/loss", errors=(404,),
+        ),
         "/api/v1/quarantine": _operation(
             "quarantine", "Documents that could not be read, with their reasons counted",
             [

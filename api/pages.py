@@ -14,6 +14,7 @@ import orjson
 from aiohttp import web
 from markupsafe import Markup
 
+from api import losses as of_losses
 from api.due import in_words
 from api.formats import DOI_URL, ORCID_URL, schema_org, term_url
 from api.node import NODE, age
@@ -75,6 +76,11 @@ async def sources(request: web.Request) -> web.Response:
     """Show what we hold of each repository."""
     node = request.app[NODE]
     return _page(request, "sources.html", sources=await node.off_loop(overview, node))
+
+
+async def losses(request: web.Request) -> web.Response:
+    """Show what becomes of each field of a source's documents."""
+    return _page(request, "losses.html", **await of_losses.found_for(request))
 
 
 def record(request: web.Request, kept: Kept, told: History) -> web.Response:

@@ -11,6 +11,7 @@ from aiohttp import web
 from api.due import shape_due
 from api.node import NODE, Node
 from api.problem import not_found
+from index.losses import drift
 from index.past import pasts
 from index.proofs import Proof
 from index.search import Request
@@ -53,6 +54,7 @@ async def runs(request: web.Request) -> web.Response:
 def overview(node: Node) -> list[dict[str, Any]]:
     """Gather what is known of every source."""
     counts, proofs, known = node.store.counts(), node.proofs(), pasts(node.store)
+    drifted = drift(node.store)
     return [
         {
             "name": state.name,
@@ -69,6 +71,7 @@ def overview(node: Node) -> list[dict[str, Any]]:
             "quarantined": counts.get(state.name, {}).get("quarantined", 0),
             "newest": _newest(node, state.name),
             "completeness": shape_proof(proofs.get(state.name)),
+            "drift": drifted.get(state.name, []),
             **shape_due(state.name, state.card.get("schedule"), known.get(state.name)),
         }
         for state in node.store.source_states().values()

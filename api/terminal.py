@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -46,6 +47,11 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: st
             *("" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row)
         )
     out.print(grid)
+
+
+def unmarked(rows: Sequence[Sequence[object]]) -> list[list[object]]:
+    """Keep brackets in cells from being taken for markup: paths of fields are full of them."""
+    return [[escape(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
 
 
 class Rows:

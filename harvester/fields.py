@@ -6,7 +6,7 @@ unmapped, so that a new upstream field is a counted warning and never a silent l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any, TypeAlias, TypeVar
 
 from index.values import Cleaned, text
@@ -42,7 +42,7 @@ class Notes:
         return tuple(dict.fromkeys(value for value in values if value is not None))
 
 
-def unmapped(left: Raw, ignored: frozenset[str], path: str = "") -> Iterator[str]:
+def unmapped(left: Raw, ignored: Container[str], path: str = "") -> Iterator[str]:
     """Yield the paths of values nobody took, such as "files[].mimetype"; nulls carry nothing.
 
     Args:
@@ -60,6 +60,11 @@ def unmapped(left: Raw, ignored: frozenset[str], path: str = "") -> Iterator[str
             yield from unmapped(value, ignored, f"{path}[]")
     else:
         yield path
+
+
+def because(reason: str, *paths: str) -> dict[str, str]:
+    """Say why paths are left on purpose; `unmapped` needs the paths, the table of losses the reason."""
+    return dict.fromkeys(paths, reason)
 
 
 def listed(raw: Raw) -> list[Raw]:

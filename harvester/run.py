@@ -20,11 +20,12 @@ from structlog.contextvars import bound_contextvars
 
 from config import VERSION
 from harvester.errors import Changed, Refused, Unavailable, UpstreamError
+from harvester.fates import fates_of
 from harvester.http import Http, Polite
 from harvester.reader import Reader, Readings, read_batch
 from harvester.source import Ask, Card, Document, Page, Scope, Source
 from harvester.stages import OnTheWay, ahead
-from index import intake, ledger, quarantine
+from index import intake, ledger, losses, quarantine
 from index.batch import Raw, Unread
 from index.prepared import digest_of
 from index.record import Withdrawal
@@ -94,6 +95,8 @@ class Report:
     pages: int = 0
     announced: int | None = None
     counts: Counter[str] = field(default_factory=Counter)
+    looked: Counter[str] = field(default_factory=Counter)
+    """Documents of each form whose paths were counted."""
 
 
 Watch = Callable[[Report], None]
@@ -199,6 +202,7 @@ def reread(
     run_id = ledger.begin_reread(store, name, origin=origin, scope=scope)
     report = Report(name, origin, run_id, run_id)
     quarantine.note_code(store, run_id, VERSION)
+    losses.keep_fates(store, name, fates_of(source))
     with bound_contextvars(source=name, run=run_id):
         for batch in intake.all_documents(store, name, 500) if documents is None else documents:
             _keep_readings(store, report, source.card, read_batch(source, scope, batch))
@@ -224,6 +228,8 @@ class _Run:
     on_the_way: OnTheWay = field(default_factory=OnTheWay)
 
     async def whole(self) -> None:
+        source = self.order.source
+        await asyncio.to_thread(losses.keep_fates, self.store, source.card.name, fates_of(source))
         await self._read_leftovers()
         asked = ahead(self.order.source.pages(self.client, self._ask()))
         kept = ahead(self._keep(asked))
@@ -233,6 +239,7 @@ class _Run:
                 await self._off_loop(self._store, readings)
                 self.on_the_way.arrived()
                 self.watch(self.report)
+        await self._off_loop(_judge, (self.store, self.report))
         self._believe()
         if self.order.kind == "full":
             await self._bury_the_vanished()
@@ -365,6 +372,13 @@ def _make_room(store: Store, order: Order) -> int:
     return 0
 
 
+def _judge(run: tuple[Store, Report]) -> None:
+    """Note the paths that most documents had and none of this run has."""
+    store, report = run
+    if gone := losses.judge(store, report.run_id, report.source, report.looked):
+        log.warning("mapped fields vanished", source=report.source, paths=gone[:10])
+
+
 def _keep_readings(store: Store, report: Report, card: Card, readings: Readings) -> None:
     counts = intake.keep_readings(
         store,
@@ -375,8 +389,11 @@ def _keep_readings(store: Store, report: Report, card: Card, readings: Readings)
         retrieved_at=now(),
         mapping_version=card.mapping_version,
         findings=readings.findings,
+        paths=readings.paths,
     )
     report.counts.update(counts)
+    forms = {path[:-1]: seen.documents for path, seen in readings.paths.items() if path.endswith(":")}
+    report.looked.update(forms)
 
 
 def _identity(document: Document) -> str:

@@ -1,10 +1,12 @@
-"""What a source must be: a module with a card, its assumptions and four functions.
+"""What a source must be: a module with a card, its assumptions, what it ignores, and five functions.
 
     card                      what the source says about itself
     assumptions               what it counts on; `headwater harvest --probe` checks it
+    ignored                   what it leaves out on purpose, and why
     pages(fetch, ask)         ask the upstream; yield pages, each with the bookmark after it
     documents(body)           split one upstream answer into documents, verbatim
     read(document)            turn a document into a record; pure
+    told(document)            all that a document tells, whether it is mapped or not; pure
     gone(fetch, upstream_id)  ask whether one document was withdrawn
 
 There is no base class. The registry is typed `tuple[Source, ...]`, so a module of the wrong shape fails
@@ -13,7 +15,7 @@ the type check. A source's docstring opens with four words: Asked, Changes, Dele
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
@@ -23,6 +25,7 @@ import orjson
 from config.timetable import Word
 from harvester.errors import Unavailable
 from harvester.fields import Notes, unmapped
+from harvester.paths import Told
 from index.record import Record, Withdrawal
 
 Scope: TypeAlias = Literal["imaging", "everything"]
@@ -68,7 +71,7 @@ class Card:
     pace_from: str
     """Where the pace comes from: a published limit, or our own choice."""
     schedule: Word
-    """How often a complete harvest is due: daily, weekly, monthly."""
+    """How often a harvest is due, unless the operator says otherwise."""
     mapping_version: int
     """Raised when `read` changes what it answers."""
     absent_means_gone: bool = True
@@ -181,8 +184,12 @@ class Fetch(Protocol):
         headers: Mapping[str, str] | None = None,
         expect: Expect = "json",
         accept: tuple[int, ...] = (200,),
+        keep: bool = False,
     ) -> Answer:
-        """Ask with GET; raise one of the four errors unless the status is accepted."""
+        """Ask with GET; raise one of the four errors unless the status is accepted.
+
+        With `keep` the answer is kept, and the next time it comes only if it has changed.
+        """
         ...
 
     async def post(
@@ -197,8 +204,8 @@ class Fetch(Protocol):
         """Ask with POST, as `get`."""
         ...
 
-    def stream(self, url: str) -> AsyncIterator[bytes]:
-        """Download something large in pieces."""
+    def stream(self, url: str, *, largest: int | None = None) -> AsyncIterator[bytes]:
+        """Download something large in pieces, of `largest` bytes at most."""
         ...
 
 
@@ -208,6 +215,9 @@ class Source(Protocol):
     card: Card
     assumptions: tuple[Assumption, ...]
     """What `--probe` checks."""
+    ignored: dict[str, str]
+    """Paths of its documents that are left on purpose, and why; a path covers all below it. It may bear its
+    form ("datacite:geoLocations") where another form has a path of the same name."""
 
     def pages(self, fetch: Fetch, ask: Ask) -> AsyncIterator[Page]:
         """Ask the upstream; yield pages in an order that a bookmark can resume."""
@@ -229,11 +239,19 @@ class Source(Protocol):
         """
         ...
 
+    def told(self, document: Document) -> Told:
+        """Lay out all that a document tells, as it came, for counting what becomes of it.
+
+        Names that are data (of key-value pairs, of entities in a graph) become keys, so that the table of
+        losses tells them apart.
+        """
+        ...
+
     async def gone(self, fetch: Fetch, upstream_id: str) -> Withdrawal | None:
         """Ask whether a document that a complete harvest did not list was withdrawn."""
         ...
 
 
-def reading(record: Record, left: object, ignored: frozenset[str], notes: Notes) -> Reading:
+def reading(record: Record, left: object, ignored: Container[str], notes: Notes) -> Reading:
     """Close a reading: the record, what nobody took, and the reasons."""
     return Reading(record, tuple(dict.fromkeys(unmapped(left, ignored))), tuple(notes.found))

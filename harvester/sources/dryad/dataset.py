@@ -8,7 +8,8 @@ import orjson
 
 from harvester import parts
 from harvester.errors import BadRecord
-from harvester.fields import Notes, Raw, listed
+from harvester.fields import Notes, Raw, because, listed
+from harvester.paths import Told
 from harvester.source import Document, Reading, reading
 from harvester.sources.dryad.files import files_of
 from harvester.sources.dryad.people import creators, funding
@@ -31,47 +32,30 @@ MAPPING_VERSION = 1
 
 CC0 = "https://spdx.org/licenses/CC0-1.0.html"
 
-IGNORED = frozenset(
-    {
-        # Links and numbers of the upstream's own housekeeping; the DOI names the dataset.
-        "_links",
-        "id",
-        "versionStatus",
-        "versionChanges",
-        "changedFields",
-        "editLink",
-        "userId",
-        "sharingLink",  # http, or for an unpublished dataset a private address; the landing page is built
-        # Where and when things were collected: the record has no place and no span of time.
-        "locations",
-        "temporalCoverages",
-        # The files' own notes, as headings and names from the old Dryad; taken for a retracted dataset.
-        "usageNotes",
-        "hsiStatement",  # how data on people was made anonymous
-        "relatedPublicationISSN",  # the journal of a paper that relatedWorks names by its DOI
-        "authors[].email",
-        "authors[].affiliationISNI",  # only in deposits; the answers have ROR ids
-        "funders[].awardDescription",  # a program or division, neither the funder nor the grant's title
-        # Of a file: what the name's ending says better, the state of its upload, where it was copied from.
-        "files[]._links",
-        "files[].mimeType",
-        "files[].status",
-        "files[].description",
-        "files[].url",
-        # Switches and journal matters of a deposit, never in an answer.
-        "publicationISSN",
-        "publicationName",
-        "manuscriptNumber",
-        "skipEmails",
-        "preserveCurationStatus",
-        "holdForPeerReview",
-        "triggerSubmitInvitation",
-        "skipDataciteUpdate",
-        "loosenValidation",
-        "invoiceId",
-        "paymentId",
-    }
-)
+IGNORED = (
+    because("a link or a number of the upstream's own housekeeping; the DOI names the data set",
+            "_links", "id", "versionStatus", "versionChanges", "changedFields", "editLink", "userId")
+    | because("http, or for an unpublished data set a private address; the landing page is built",
+              "sharingLink")
+    | because("where and when things were collected: the record has no place and no span of time",
+              "locations", "temporalCoverages")
+    | because("headings and names of files from the old Dryad; taken for a retracted data set",
+              "usageNotes")
+    | because("how data on people was made anonymous", "hsiStatement")
+    | because("the journal of a paper that relatedWorks names by its DOI", "relatedPublicationISSN")
+    | because("e-mail addresses are not kept", "authors[].email")
+    | because("only in deposits; the answers have ROR ids", "authors[].affiliationISNI")
+    | because("a program or division, neither the funder nor the grant's title",
+              "funders[].awardDescription")
+    | because("the place in the list, which the list itself has", "funders[].order")
+    | because("the identifier's own form tells what it is", "relatedWorks[].identifierType")
+    | because("of a file: said better by the name's ending, the state of its upload, or where it came from",
+              "files[]._links", "files[].mimeType", "files[].status", "files[].description", "files[].url")
+    | because("a switch or a journal's matter of a deposit, never in an answer",
+              "publicationISSN", "publicationName", "manuscriptNumber", "skipEmails",
+              "preserveCurationStatus", "holdForPeerReview", "triggerSubmitInvitation",
+              "skipDataciteUpdate", "loosenValidation", "invoiceId", "paymentId")
+)  # fmt: skip
 
 
 def read(document: Document) -> Reading:
@@ -119,6 +103,15 @@ def read(document: Document) -> Reading:
         mapping_version=MAPPING_VERSION,
     )
     return reading(record, {**entry, "files": left}, IGNORED, notes)
+
+
+def told(document: Document) -> Told:
+    """Lay out a data set, whether it came with its files or without."""
+    whole = orjson.loads(document.body)
+    if "dataset" not in whole:
+        return Told("dataset", whole)
+    beside = {name: value for name, value in whole.items() if name != "dataset"}
+    return Told("dataset", {**whole["dataset"], **beside})
 
 
 def _access(status: Raw, visibility: Raw) -> Access:

@@ -20,7 +20,8 @@ from lxml import etree
 
 from harvester import parts
 from harvester.errors import BadRecord, Changed
-from harvester.fields import Notes, listed, mappings
+from harvester.fields import Notes, because, listed, mappings
+from harvester.paths import Told
 from harvester.protocols.xml import parse_xml
 from harvester.source import Answer, Ask, Assumption, Card, Counter, Document, Fetch, Page, Reading, reading
 from harvester.sources.empiar import header
@@ -84,29 +85,39 @@ assumptions: tuple[Assumption, ...] = (
     Assumption("a range nobody is in answers an empty object", API, post=b"99000-99001", holds=b"{}"),
 )
 
-IGNORED = frozenset(
-    {
-        "imagesets[].segmentations",  # pointers into single files
-        "imagesets[].directory",
-        "imagesets[].header_format",  # data_format is the one that matters
-        "imagesets[].frames_per_image",
-        "imagesets[].frame_range_min",
-        "imagesets[].frame_range_max",
-        "imagesets[].voxel_type",
-        "imagesets[].micrographs_file_pattern",
-        "imagesets[].picked_particles_file_pattern",
-        "imagesets[].picked_particles_directory",
-        "imagesets[].scipion_workflow",
-        "workflow_file",
-        "version_history",  # the last version number is taken
-        "obsolete_date",  # taken when the status says so
-        "citation",  # what identifies a paper is taken; pages, issue and editors are not
-        "authors[].author",
-        "corresponding_author",  # e-mail, telephone, street
-        "principal_investigator",
-        "grant_references[].country",
-    }
-)
+_CITATION = "crossReferences/citationList/universalCitation"
+_CITED = ("journalCitation", "nonJournalCitation")
+
+ignored = (
+    because("a pointer into single files", "imagesets[].segmentations",
+            "imagesets[].micrographs_file_pattern", "imagesets[].picked_particles_file_pattern",
+            "imagesets[].picked_particles_directory", "imagesets[].scipion_workflow", "workflow_file")
+    | because("where in the entry's folder an image set lies", "imagesets[].directory")
+    | because("data_format is the one that matters", "imagesets[].header_format")
+    | because("of movies and voxels: a record knows no frames and no bit depth",
+              "imagesets[].frames_per_image", "imagesets[].frame_range_min",
+              "imagesets[].frame_range_max", "imagesets[].voxel_type")
+    | because("the last version number is taken", "version_history")
+    | because("taken when the status says so", "obsolete_date")
+    | because("what identifies a paper is taken; pages, issue and editors are not", "citation")
+    | because("name and ORCID iD are taken", "authors[].author")
+    | because("name, place of work and ORCID iD are taken; e-mail and street are nobody's business",
+              "corresponding_author", "principal_investigator")
+    | because("a funder's country", "grant_references[].country")
+    | because("released entries alone are public, and the status says so", "header:@public")
+    | because("academic or commercial: what a person's place of work is",
+              "header:admin/correspondingAuthor/organization@type",
+              "header:admin/principalInvestigator/organization@type")
+    | because("the place in the list, which the list itself has",
+              *(f"header:{_CITATION}/{kind}/author@order" for kind in _CITED))
+    | because("whether a paper is out yet; what identifies it says so",
+              *(f"header:{_CITATION}/{kind}@published" for kind in _CITED))
+    | because("e-mail, telephone and street are nobody's business",
+              "header:admin/correspondingAuthor", "header:admin/principalInvestigator")
+    | because("pages, volume and the like of a paper", "header:crossReferences/citationList")
+    | because("a pointer into single files", "header:imageSet/micrographsFilePattern",
+              "header:imageSet/pickedParticlesFilePattern")
+)  # fmt: skip
 
 
 async def pages(fetch: Fetch, ask: Ask) -> AsyncIterator[Page]:
@@ -202,7 +213,15 @@ def read(document: Document) -> Reading:
         upstream_modified=modified,
         mapping_version=card.mapping_version,
     )
-    return reading(record, entry, IGNORED, notes)
+    return reading(record, entry, ignored, notes)
+
+
+def told(document: Document) -> Told:
+    """Lay out one entry."""
+    if document.media_type == "application/xml":
+        return Told("header", parse_xml(document.body))
+    ((_, entry),) = orjson.loads(document.body).items()
+    return Told("api", entry)
 
 
 async def gone(fetch: Fetch, upstream_id: str) -> Withdrawal | None:

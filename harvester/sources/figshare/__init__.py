@@ -21,9 +21,11 @@ from datetime import UTC, datetime, timedelta
 import orjson
 
 from harvester.errors import BadRecord
-from harvester.fields import Notes
+from harvester.fields import Notes, mappings
+from harvester.paths import Told, of_xml
 from harvester.protocols import oaipmh
 from harvester.protocols.oaipmh import OaiPage
+from harvester.protocols.xml import parse_xml
 from harvester.source import Ask, Assumption, Card, Counter, Document, Fetch, Page, Reading, reading
 from harvester.sources.figshare import article, details, oai, searches, shapes, v1
 from index.record import Record, Withdrawal
@@ -57,6 +59,8 @@ card = Card(
         ),
     ),
 )
+
+ignored = article.IGNORED | oai.IGNORED
 
 assumptions: tuple[Assumption, ...] = (
     Assumption(
@@ -145,6 +149,17 @@ def read(document: Document) -> Reading:
         id=f"figshare:{number}", source="figshare", mapping_version=card.mapping_version, **fields
     )
     return reading(record, found, article.IGNORED, notes)
+
+
+def told(document: Document) -> Told:
+    """Lay out one article; the fields of an institution's own form are told by their names."""
+    if document.body.lstrip().startswith(b"<"):
+        return of_xml(parse_xml(document.body))
+    found = orjson.loads(document.body)
+    for form in ("custom_fields", "custom_fields_list"):
+        if isinstance(found.get(form), list):
+            found[form] = {str(entry.get("name")): entry.get("value") for entry in mappings(found[form])}
+    return Told("v1" if "article_id" in found else "article", found)
 
 
 async def gone(fetch: Fetch, upstream_id: str) -> Withdrawal | None:

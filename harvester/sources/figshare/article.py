@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from harvester import parts
-from harvester.fields import Notes, Raw, listed
+from harvester.fields import Notes, Raw, because, listed
 from harvester.sources.figshare import custom, facts
 from index.record import Count, Dates, Files, Identifier, Links, Metrics
 from index.values import dates, identifiers, text
@@ -51,62 +51,44 @@ KINDS = {
 _BY_NAME = {name: kind for kind, *names in KINDS.values() for name in names}
 _TYPE_IN_ADDRESS = re.compile(r"/articles/(?:online_)?([a-z_]+)/[^/]+/\d+")
 
-IGNORED = frozenset(
-    {
-        # addresses and numbers that other fields say better, or that only an account may use
-        "url_private_api",
-        "url_private_html",
-        "url_public_api",
-        "url",
-        "group_id",
-        "group_resource_id",
-        "project_id",
-        "account_id",
-        "master_publisher_id",
-        "license.value",
-        "funding_list[].id",
-        "funding_list[].is_user_defined",
-        "related_materials[].id",
-        "related_materials[].is_linkout",
-        "categories[].parent_id",
-        "categories[].path",
-        # what an account is, rather than who the author is; an author's e-mail address is nobody's business
-        "authors[].id",
-        "authors[].is_active",
-        "authors[].is_public",
-        "authors[].url_name",
-        "authors[].email",
-        "authors[].group_id",
-        "authors[].institution_id",
-        "authors[].job_title",
-        "owner",
-        # states that hold for everything the public API lists, and the wording around an embargo
-        "status",
-        "is_public",
-        "is_active",
-        "curation_status",
-        "confidential_reason",
-        "metadata_reason",
-        "embargo_type",
-        "embargo_title",
-        "embargo_reason",
-        "embargo_options",
-        "timeline",  # when this version was posted and revised; the first and the papers' dates are taken
-        # how a file is stored and previewed
-        "files[].status",
-        "files[].viewer_type",
-        "files[].preview_state",
-        "files[].upload_token",
-        "files[].upload_url",
-        "files[].mimetype",  # the name's extension says more: microscopes' formats are octet-stream here
-        "files[].thumb",  # API v1; the host is gone
-        "files[].doi",  # API v1; the same as the file set's DOIs
-        "description_nohtml",  # API v1; the description, stripped
-        "shares",  # API v1; clicks on a button
-        "custom_fields",  # an institution's own form; what is common to several was taken
-        "custom_fields_list",
-    }
-)
+IGNORED = (
+    because("an address or a number that other fields say better, or that only an account may use",
+            "url_private_api", "url_private_html", "url_public_api", "url", "group_id", "group_resource_id",
+            "project_id", "account_id", "master_publisher_id", "license.value", "funding_list[].id",
+            "funding_list[].is_user_defined", "related_materials[].id", "related_materials[].is_linkout",
+            "categories[].parent_id", "categories[].path")
+    | because("what an account is, rather than who the author is", "authors[].id", "authors[].is_active",
+              "authors[].is_public", "authors[].url_name", "authors[].group_id", "authors[].institution_id",
+              "authors[].job_title", "owner")
+    | because("the whole name is split where no family name is told", "authors[].first_name")
+    | because("the type's number wins; used where there is none", "defined_type_name")
+    | because("the sum that figshare computed wins; used where there is none", "files[].supplied_md5")
+    | because("whether a file is only an address, which it then has", "files[].is_link_only")
+    | because("the list of grants wins; used where there is none", "funding")
+    | because("the identifier wins; used where there is none", "related_materials[].link")
+    | because("the number of a list of categories, which a category's own number needs no more",
+              "categories[].taxonomy_id")
+    | because("API v1; the files' host is gone, the number still leads to the file",
+              "v1:files[].download_url", "v1:files[].mime_type")
+    | because("API v1; a row's number", "v1:links[].id", "v1:tags[].id")
+    | because("e-mail addresses are not kept", "authors[].email")
+    | because("a state that holds for everything the public API lists", "status", "is_public", "is_active",
+              "curation_status")
+    | because("the wording around an embargo or a restriction, which is taken", "confidential_reason",
+              "metadata_reason", "embargo_type", "embargo_title", "embargo_reason", "embargo_options")
+    | because("when this version was posted and revised; the first and the papers' dates are taken",
+              "timeline")
+    | because("how a file is stored and previewed", "files[].status", "files[].viewer_type",
+              "files[].preview_state", "files[].upload_token", "files[].upload_url")
+    | because("the name's extension says more: microscopes' formats are octet-stream here",
+              "files[].mimetype")
+    | because("API v1; the host is gone", "files[].thumb")
+    | because("API v1; the same as the file set's DOIs", "files[].doi")
+    | because("API v1; the description, stripped", "description_nohtml")
+    | because("API v1; clicks on a button", "shares")
+    | because("an institution's own form; what is common to several was taken", "custom_fields",
+              "custom_fields_list")
+)  # fmt: skip
 
 
 def fields_of(article: dict[str, Raw], number: str, notes: Notes) -> dict[str, Raw]:

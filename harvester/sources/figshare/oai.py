@@ -14,7 +14,7 @@ from lxml import etree
 
 from harvester import parts
 from harvester.errors import BadRecord
-from harvester.fields import Notes, Raw
+from harvester.fields import Notes, Raw, because
 from harvester.protocols import datacite_xml, dublin_core, oaipmh
 from harvester.protocols.xml import local, parse_xml, said_in
 from harvester.sources.figshare.article import DETAILS, KINDS, PAGE, concept_of, host_name
@@ -22,17 +22,22 @@ from harvester.sources.figshare.shapes import oai_number
 from index.record import Contributor, Dates, Files, Funding, Links, Record, Related, Withdrawal
 from index.values import dates, identifiers, text
 
-IGNORED = frozenset(
-    {
-        # uketd_dc describes theses; these say where and for which degree
-        "department",
-        "qualificationname",
-        "qualificationlevel",
-        "commercial",
-        "embargotype",
-        "embargodate",
-    }
-)
+_OF_A_DEGREE = because(
+    "uketd_dc describes theses; this says where and for which degree",
+    "department", "qualificationname", "qualificationlevel", "commercial", "embargotype", "embargodate",
+)  # fmt: skip
+IGNORED = {f"uketddc:uketddc/{name}": why for name, why in _OF_A_DEGREE.items()}
+IGNORED |= datacite_xml.IGNORED | dublin_core.IGNORED
+IGNORED |= because(
+    "the header tells the day and the sets tell the type; used where they do not",
+    "RDF:RDF/Image/datePublished", "datacite:publicationYear", "datacite:resourceType", "dc:dc/type",
+    "uketddc:uketddc/issued", "uketddc:uketddc/type",
+)  # fmt: skip
+IGNORED |= because(
+    "sets of types and categories: the types are taken, the categories are numbers without names",
+    "datacite:header/setSpec", "dc:header/setSpec",
+)  # fmt: skip
+IGNORED |= because("counted as a file; METS names no file", "mets:mets/fileSec")
 _DUBLIN_CORE = {"dc", "qualifieddc", "qdc", "uketddc"}
 _FILE = "https://ndownloader.figshare.com/files/"
 _PART_OF_A_PAPER = re.compile(r"\.(?:[gst]|sd)\d{3}$")
@@ -70,7 +75,7 @@ def read(body: bytes, notes: Notes) -> tuple[Record, tuple[str, ...]]:
             "upstream_modified": found.datestamp or None,
         }
     )
-    return record, tuple(name for name in unmapped if name not in IGNORED)
+    return record, tuple(name for name in unmapped if name not in _OF_A_DEGREE)
 
 
 def tombstone_of(datestamp: str) -> Withdrawal:

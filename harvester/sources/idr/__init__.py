@@ -18,15 +18,16 @@ from collections.abc import AsyncIterator
 import orjson
 
 from harvester.errors import BadRecord
-from harvester.fields import Raw
-from harvester.protocols.rocrate import Crate
+from harvester.fields import Raw, mappings
+from harvester.paths import Told
+from harvester.protocols.rocrate import Crate, described
 from harvester.source import Ask, Assumption, Card, Document, Fetch, Page, Reading, reading
 from harvester.sources.idr import asking, containers, crates, facts, mapping, study_file
 from harvester.sources.idr.ignored import IGNORED
 from harvester.sources.idr.shapes import accession_of, documents
 from index.record import Withdrawal
 
-__all__ = ["assumptions", "card", "documents", "gone", "pages", "read"]
+__all__ = ["assumptions", "card", "documents", "gone", "ignored", "pages", "read", "told"]
 
 STUDIES_AT_ONCE = 25
 """Studies to a page: some forty requests, so that little is asked again after an interruption."""
@@ -46,6 +47,8 @@ card = Card(
     schedule="weekly",
     mapping_version=1,
 )
+
+ignored = IGNORED
 
 assumptions: tuple[Assumption, ...] = (
     Assumption(
@@ -121,7 +124,22 @@ def read(document: Document) -> Reading:
     if crate:
         raw["crate"] = crate.left()
     left = raw | {"values": said.values, "study_file": {"study": file.study, "parts": file.parts}}
-    return reading(record, left, IGNORED, study.notes)
+    return reading(record, left, ignored, study.notes)
+
+
+def told(document: Document) -> Told:
+    """Lay out a study; pairs, lines of the study file and entities of a crate are told by their keys."""
+    raw: dict[str, Raw] = orjson.loads(document.body)
+    values: dict[str, list[Raw]] = {}
+    for annotation in mappings(raw.get("annotations")):
+        for pair in annotation.pop("values", None) or ():
+            values.setdefault(str(pair[0]), []).extend(pair[1:])
+    text = raw.pop("study_txt", None) or ""
+    file = study_file.parse(text)
+    shown = {"study": file.study, "parts": file.parts, "other": study_file.others(text)}
+    crate = described(raw.pop("crate", None))
+    images = list((raw.pop("images", None) or {}).values())
+    return Told("study", {**raw, "values": values, "study_file": shown, "crate": crate, "images": images})
 
 
 async def gone(fetch: Fetch, upstream_id: str) -> Withdrawal | None:

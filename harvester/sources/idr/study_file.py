@@ -96,6 +96,17 @@ def parse(text: str) -> StudyFile:
     return found
 
 
+def others(text: str) -> Columns:
+    """Answer the lines that `parse` passes over, by their first cells."""
+    found: Columns = {}
+    for line in _LINE_END.split(text):
+        first, *rest = line.split("\t")
+        key, values = " ".join(first.strip(' "').split()), _trimmed([_tidy(cell) for cell in rest])
+        if key and values and _entry(line) is None:
+            found.setdefault(key, []).extend(values)
+    return found
+
+
 def _entry(line: str) -> tuple[str, str, list[str]] | None:
     """Split a line into whose it is, the key, and the values."""
     first, *rest = line.split("\t")

@@ -26,8 +26,9 @@ from functools import reduce
 import orjson
 
 from harvester.errors import BadRecord, Changed, Unavailable
-from harvester.fields import Notes, Raw
-from harvester.protocols.rocrate import Crate
+from harvester.fields import Notes, Raw, because
+from harvester.paths import Told
+from harvester.protocols.rocrate import Crate, described
 from harvester.source import Answer, Ask, Assumption, Card, Document, Fetch, Page, Reading, reading
 from harvester.sources.ssbd import bdml, merge, shapes, study
 from index.record import Record, Withdrawal
@@ -73,16 +74,19 @@ assumptions: tuple[Assumption, ...] = (
     ),
 )
 
-IGNORED = frozenset(
-    {
-        "CreativeWork",  # the crate about itself
-        "Person.email",  # never
-        "Person.url",  # the home page of a laboratory
-        "Organization.url",
-        "Taxon.vernacularName",  # "mouse"; the vocabulary has the common names
-        "LabProtocol.description",  # the name once more, in all 1,215 of April and May 2026
-        "QuantitativeValue.description",  # "220.8 GB", the value in words
-    }
+ignored = (
+    because("the crate about itself", "CreativeWork")
+    | because("e-mail addresses are not kept", "Person.email")
+    | because("the home page of a laboratory", "Person.url", "Organization.url")
+    | because('"mouse"; the vocabulary has the common names', "Taxon.vernacularName")
+    | because("the name once more, in all 1,215 of April and May 2026", "LabProtocol.description")
+    | because('"220.8 GB", the value in words', "QuantitativeValue.description")
+    | because("the id in the address wins; used where there is none", "Taxon.identifier")
+    | because("the scientific name wins; used where there is none", "Taxon.name")
+    | because("the same once more as a term, which is taken", "LabProtocol.measurementTechnique")
+    | because("what only points within the crate", "LabProtocol.@id")
+    | because("ids of cell lines whose names are taken; a record has no ids of cell lines", "untyped.@id")
+    | bdml.IGNORED
 )
 
 
@@ -97,7 +101,7 @@ async def pages(fetch: Fetch, ask: Ask) -> AsyncIterator[Page]:
         sha, committed = await _newest(fetch)
         if ask.since is not None and committed < ask.since:
             return
-    answer = await fetch.get(f"{ARCHIVE}{sha}", expect="gzip", accept=(200, 404))
+    answer = await fetch.get(f"{ARCHIVE}{sha}", expect="gzip", accept=(200, 404), keep=True)
     if answer.status == 404:
         if ask.bookmark is None:
             raise Changed(f"no archive of commit {sha}", url=answer.url)
@@ -147,7 +151,20 @@ def read(document: Document) -> Reading:
     if not records:
         raise BadRecord("; ".join(broken) or "a study without crates")
     notes.found.extend(("crate: cannot be read", why) for why in broken)
-    return reading(reduce(merge.merge, records), left, IGNORED, notes)
+    return reading(reduce(merge.merge, records), left, ignored, notes)
+
+
+def told(document: Document) -> Told:
+    """Lay out the crates of a study by types and properties, or one set of tracking data."""
+    parsed = orjson.loads(document.body)
+    if "crates" not in parsed:
+        return Told("bdml", parsed)
+    found: dict[str, dict[str, Raw]] = {}
+    for crate in parsed["crates"].values():
+        for type_, properties in described(crate).items():
+            for name, values in properties.items():
+                found.setdefault(type_, {}).setdefault(name, []).extend(values)
+    return Told("crate", found)
 
 
 async def gone(fetch: Fetch, upstream_id: str) -> Withdrawal | None:
@@ -157,7 +174,7 @@ async def gone(fetch: Fetch, upstream_id: str) -> Withdrawal | None:
 
 async def _newest(fetch: Fetch) -> tuple[str, datetime]:
     """Ask for the newest commit: its id and when it was made."""
-    answer = await fetch.get(NEWEST, headers={"Accept": "application/vnd.github+json"})
+    answer = await fetch.get(NEWEST, headers={"Accept": "application/vnd.github+json"}, keep=True)
     said = answer.json()
     try:
         sha, date = str(said["sha"]), datetime.fromisoformat(said["commit"]["committer"]["date"])

@@ -11,26 +11,19 @@ from collections.abc import Iterator
 
 from harvester import parts
 from harvester.errors import BadRecord
-from harvester.fields import Notes, Raw
+from harvester.fields import Notes, Raw, because
 from harvester.source import Reading, reading
 from index.record import Contributor, Creator, Dates, File, Files, Links, Record, Related, Subject
 from index.values import dates, organisms, text
 
-IGNORED = frozenset(
-    {
-        "schema_ver",  # of the file's format
-        "bdml_multipart_type",
-        "status",  # "available", always
-        "resource_uri",  # a row's number, not the data set's
-        "meta_data.localid",  # said outside, too
-        "E_mail",  # a person's address, telephone and street are nobody's business
-        "phone",
-        "address",
-        "meta_data.E_mail",
-        "meta_data.phone",
-        "meta_data.address",
-    }
-)
+IGNORED = (
+    because("of the file's format", "schema_ver", "bdml_multipart_type")
+    | because('"available", always', "status")
+    | because("a row's number, not the data set's", "resource_uri")
+    | because("said outside, too", "meta_data.localid")
+    | because("a person's address, telephone and street are nobody's business", "E_mail", "phone",
+              "address", "meta_data.E_mail", "meta_data.phone", "meta_data.address")
+)  # fmt: skip
 
 API = "http://ssbd.qbic.riken.jp/SSBD/api/v1/data/?bdmlUUID__icontains="
 """The only page about one data set; the form of its client, Java_SSBDapi."""

@@ -40,10 +40,12 @@ def members(archive: bytes) -> Iterator[tuple[str, Raw]]:
         with tarfile.open(fileobj=BytesIO(archive), mode="r|gz") as opened:
             for member in opened:
                 match = _MEMBER.fullmatch(member.name)
+                if not member.isreg():
+                    continue  # a link of this name would hand over another file
                 if match is not None and (file := opened.extractfile(member)) is not None:
                     big = member.size > LARGEST_CRATE
                     yield match[1], "larger than 5 MB" if big else _crate(file.read())
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError, LookupError) as error:
         raise BadRecord(f"cut or broken archive ({error})") from error
 
 

@@ -60,7 +60,7 @@ KINDS = {
 }
 """Zenodo's resource types to DataCite's (InvenioRDM's vocabulary, August 2026)."""
 
-_LEFT_OUT = frozenset(
+LEFT_OUT = frozenset(
     "ac code dc dwc gbif gbif-dwc imprint journal legacy meeting mixs obo openbiodiv thesis".split()  # noqa: SIM905
 )
 _DOI_IN_TEXT = re.compile(r"\b10\.\d{4,9}/[^\s\"<>]+[^\s\"<>.,;)\]]")
@@ -143,7 +143,7 @@ def domain(custom: dict[str, Raw], notes: Notes) -> dict[str, Raw]:
         "instruments": notes.clean_all(text.line, take("ac:captureDevice")),
         "anatomy": notes.clean_all(text.line, take("ac:subjectPart")),
     }
-    for name in [name for name in custom if name.partition(":")[0] in _LEFT_OUT]:
+    for name in [name for name in custom if name.partition(":")[0] in LEFT_OUT]:
         del custom[name]
     return taken
 

@@ -7,7 +7,6 @@ member of the dump, a row of the list of deleted records, the schema.org text of
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import re
 import tarfile
@@ -23,9 +22,12 @@ from harvester.protocols import oaipmh
 from harvester.protocols.datacite_xml import resource_of
 from harvester.protocols.xml import local, parse_xml, said_in
 from harvester.source import Document
+from harvester.unpack import Bomb, gunzip
 
 MEMBER = re.compile(r"(\d+)\.(json|xml)")
 DELETED_HEADER = b"record_id,doi,"
+LARGEST_SAVED = 2 * 1024 * 1024 * 1024
+"""Bytes that a file somebody saved may unpack to: it is read in memory."""
 LARGEST_MEMBER = 32 * 1024 * 1024
 """Bytes. The largest records carry some thousand files or creators and stay below 3 MB."""
 
@@ -172,8 +174,8 @@ def member_number(root: etree._Element) -> str | None:
 def _unpacked(body: bytes) -> Iterator[Document]:
     """Open a gzipped dump somebody saved; the harvest itself streams."""
     try:
-        content = gzip.decompress(body)
-    except (OSError, EOFError, zlib.error) as error:
+        content = gunzip(body, LARGEST_SAVED)
+    except (Bomb, EOFError, zlib.error) as error:
         raise BadRecord(f"broken gzip ({error})") from error
     if not tarfile.is_tarfile(io.BytesIO(content)):
         yield from split(content)

@@ -53,11 +53,16 @@ def read_row(body: str, mapping_version: int) -> Record:
     Raises:
         BadRecord: it is none.
     """
-    row = next(csv.DictReader(body.splitlines(keepends=True)), {})
+    row = row_of(body)
     if not row.get("record_id"):
         raise BadRecord("no row of a list of deleted records")
     doi, for_all, concept = row.get("doi"), row.get("parent_doi"), row.get("parent_id")
     return bare(row["record_id"], of_row(row), doi, for_all, concept, mapping_version)
+
+
+def row_of(body: str) -> dict[str, str]:
+    """Take the one row under its header; empty when there is none."""
+    return next(csv.DictReader(body.splitlines(keepends=True)), {})
 
 
 def _withdrawal(recid: str, reason: Raw, note: Raw, date: Raw) -> Withdrawal:

@@ -5,13 +5,20 @@ from __future__ import annotations
 from lxml import etree
 
 from harvester.errors import BadRecord
-from harvester.fields import Notes, Raw
+from harvester.fields import Notes, Raw, because
 from harvester.protocols import datacite_xml, dublin_core, oaipmh
 from harvester.protocols.xml import local, said_in
 from harvester.sources.zenodo import facts, shapes, tombstones
 from index.record import Identifier, Record, Related, Subject, Withdrawal
 from index.values import dates
 
+IGNORED = datacite_xml.IGNORED | dublin_core.IGNORED
+IGNORED |= because("the general type wins; used where there is none", "datacite:resourceType")
+IGNORED |= because("where an article appeared, in words; what is an identifier or an address is taken",
+                   "dc:dc/source", "dc:dc/type")  # fmt: skip
+IGNORED |= because("a family name that is told apart tells a person; used where there is none",
+                   "datacite:contributors/contributor/contributorName@nameType",
+                   "datacite:creators/creator/creatorName@nameType")  # fmt: skip
 _KINDS_BY_SET = {"software": "Software", "openaire_data": "Dataset"}
 
 

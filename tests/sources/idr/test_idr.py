@@ -481,5 +481,5 @@ class Canned:
     async def post(self, url: str, body: bytes, **_: Any) -> Answer:
         raise NotImplementedError
 
-    def stream(self, url: str) -> Any:
+    def stream(self, url: str, **_: Any) -> Any:
         raise NotImplementedError

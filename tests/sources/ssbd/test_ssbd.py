@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from harvester import http
+from harvester import belief
 from harvester.errors import BadRecord, Refused
 from harvester.rehearse import REPLICAS, Stock
 from harvester.replicas.holdings import Listed
@@ -302,13 +302,13 @@ async def test_a_crate_that_is_no_longer_there_withdraws_nothing(tmp_path: Path)
         assert "ssbd:172" in bench.content()
 
 
-@pytest.mark.parametrize(("left", "error"), [("0", http._TryAgain), ("12", Refused)])
+@pytest.mark.parametrize(("left", "error"), [("0", belief.TryAgain), ("12", Refused)])
 def test_a_spent_allowance_is_an_outage_and_any_other_403_a_refusal(
     left: str, error: type[Exception]
 ) -> None:
     answer = Answer(ssbd.NEWEST, 403, {"X-RateLimit-Remaining": left}, b"{}", datetime.now(UTC))
     with pytest.raises(error):
-        http._raise_for_status(403, answer.url, answer, (200,))
+        belief.raise_for_status(403, answer.url, answer, (200,))
 
 
 async def test_found_crates_of_one_study_are_served_as_one(tmp_path: Path) -> None:

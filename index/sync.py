@@ -26,24 +26,30 @@ def sync(store: Store, engine: Engine, watch: Watch = lambda _done, _all: None) 
 
     Args:
         store: the truth.
-        engine: the index; this process must hold its lock.
+        engine: the index; waits while another thread of this process writes it.
         watch: told the revision reached and the one to reach, after each commit.
 
     Returns:
         How many revisions were brought.
+
+    Raises:
+        EngineBusy: another process keeps the index up to date.
     """
-    start = at = engine.revision()
-    goal = store.revision()
-    if at > goal:  # the store was restored from a backup or replaced; what the index holds is of no worth
-        engine.clear()
-        start = at = 0
-    while at < goal:
-        until = min(at + BATCH, goal)
-        current, over = store.changes(at, until)
-        engine.write(map(entry, current), map(entry, over), store.purged(at, until), until)
-        at = until
-        watch(at, goal)
-    return at - start
+    if engine.revision() == store.revision():
+        return 0  # who only looks takes no lock from others
+    with engine.turn():
+        start = at = engine.revision()
+        goal = store.revision()
+        if at > goal:  # the store was restored from a backup or replaced; the index is of no worth
+            engine.clear()
+            start = at = 0
+        while at < goal:
+            until = min(at + BATCH, goal)
+            current, over = store.changes(at, until)
+            engine.write(map(entry, current), map(entry, over), store.purged(at, until), until)
+            at = until
+            watch(at, goal)
+        return at - start
 
 
 def rebuild(store: Store, engine: Engine, watch: Watch = lambda _done, _all: None) -> int:

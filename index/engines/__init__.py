@@ -7,6 +7,7 @@ versions (see `index/entry.py`) and knows up to which revision of the store it h
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
@@ -114,6 +115,16 @@ class Engine(Protocol):
 
     def revision(self) -> int:
         """Answer the store's revision up to which the index has come; 0 when it is new."""
+        ...
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Be the only one, over all threads and processes, that writes while the block runs.
+
+        What has come in is asked inside the block: before it, another may be at work on the same revisions.
+
+        Raises:
+            EngineBusy: another process writes.
+        """
         ...
 
     def write(

@@ -14,7 +14,8 @@ import json
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ class TantivyEngine:
             EngineBusy: `writing` is asked and another process writes.
         """
         self.folder, self.writing = folder, writing
-        self._lock = threading.Lock()
+        self._lock, self._turn = threading.Lock(), threading.RLock()
         self._held: OrderedDict[str, tuple[float, TantivySnapshot]] = OrderedDict()
         self._writer: tantivy.IndexWriter | None = None
         self._words, self._plain = analyzer(stemmed=True), analyzer(stemmed=False)
@@ -131,33 +132,43 @@ class TantivyEngine:
 
     # ---- writing -----------------------------------------------------------------------------
 
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Be the only one who writes; see `Engine.turn`."""
+        with self._turn:
+            self._take_lock()
+            yield
+
     def write(
         self, entries: Iterable[Json], closed: Iterable[Json], removed: Iterable[int], revision: int
     ) -> None:
         """Bring the index to a revision, in one commit; the mark follows, and a replay does no harm."""
-        writer = self._take_lock()
-        for entry in closed:
-            writer.delete_documents_by_term("key", entry["key"])
-            writer.add_json(orjson.dumps(entry).decode())
-        for entry in entries:
-            writer.add_json(orjson.dumps(entry).decode())
-        for rid in removed:
-            writer.delete_documents_by_term("rid", rid)
-        writer.commit()
-        self._write_mark(revision)
+        with self._turn:
+            writer = self._take_lock()
+            for entry in closed:
+                writer.delete_documents_by_term("key", entry["key"])
+                writer.add_json(orjson.dumps(entry).decode())
+            for entry in entries:
+                writer.add_json(orjson.dumps(entry).decode())
+            for rid in removed:
+                writer.delete_documents_by_term("rid", rid)
+            writer.commit()
+            self._write_mark(revision)
 
     def clear(self) -> None:
         """Throw everything away."""
-        writer = self._take_lock()
-        writer.delete_all_documents()
-        writer.commit()
-        self._write_mark(0)
+        with self._turn:
+            writer = self._take_lock()
+            writer.delete_all_documents()
+            writer.commit()
+            self._write_mark(0)
 
     def close(self) -> None:
         """Let the last merges end and give the lock back."""
-        if self._writer is not None:
-            self._writer.wait_merging_threads()
-            self._writer = None
+        with self._turn:
+            if self._writer is not None:
+                self._writer.wait_merging_threads()
+                self._writer = None
 
     def _take_lock(self) -> tantivy.IndexWriter:
         if self._writer is None:

@@ -222,6 +222,7 @@ def status(data: Data = None, json: Json = False) -> None:
         "headwater search EMPIAR-10310 --json",
         "headwater search mitosis --as-of 2026-03-31",
         "headwater search --filter withdrawn=only",
+        "headwater search fruit fly gastrulation --filter match=most",
     )
 )
 def search(

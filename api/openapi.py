@@ -14,6 +14,7 @@ from index.changes import Event
 from index.compare import KINDS
 from index.engines import SORTS, TOMBSTONES
 from index.entry import FACETS, HAS
+from index.loosen import MATCHES
 from index.moments import FORMS
 from index.query import FILTERS
 from index.record import Record
@@ -106,6 +107,7 @@ def spec() -> Node:
         _parameter("size", f"Records per page, 0 to {LARGEST_PAGE}; more is refused"),
         _parameter("cursor", "`next` of the answer before; whatever decides what is found must stay"),
         _parameter("withdrawn", "Tombstones: left out (the default), too, or only", enum=list(TOMBSTONES)),
+        _parameter("match", "All words (the default), all but one of 3 to 12, or any", enum=list(MATCHES)),
         _parameter("as_of", f"What was held then: {FORMS}"),
     ]
     name = _parameter("name", "Name of a source", "path")

@@ -35,7 +35,7 @@ FACET_TITLES = {
     "source": "Repository", "imaging_method": "Imaging method", "organism": "Organism", "license": "License",
     "year": "Year", "format": "File format", "kind": "Kind", "access": "Access", "funder": "Funder",
     "keyword": "Keyword", "affiliation": "Affiliation", "creator": "Creator", "bytes": "Size", "has": "Has",
-    "withdrawn": "Withdrawn records", "as_of": "As of",
+    "withdrawn": "Withdrawn records", "as_of": "As of", "match": "Words that must match",
 }  # fmt: skip
 PAGE_SIZE = 20
 VERSIONS_SHOWN = 10

@@ -14,11 +14,12 @@ from api.node import NODE, Node
 from api.parameters import choice, number
 from index.engines import SORTS, TOMBSTONES
 from index.entry import FACETS
+from index.loosen import MATCHES
 from index.moments import Moment
 from index.query import FILTERS, BadQuery, facets
 from index.search import LARGEST_PAGE, Answer, Hit, Request
 
-PARAMETERS = ("q", "sort", "size", "cursor", "facets", "facet_size", "withdrawn", "as_of")
+PARAMETERS = ("q", "sort", "size", "cursor", "facets", "facet_size", "withdrawn", "as_of", "match")
 LARGEST_FACET = 100
 
 
@@ -71,6 +72,7 @@ def question(query: MultiMapping[str]) -> Request:
         facet_size=number(query, "facet_size", default=10, low=1, high=LARGEST_FACET),
         withdrawn=choice(query, "withdrawn", TOMBSTONES) or "exclude",
         as_of=query.get("as_of") or None,
+        match=choice(query, "match", MATCHES) or "all",
     )
 
 

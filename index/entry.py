@@ -11,12 +11,13 @@ import math
 from collections.abc import Iterable, Iterator
 from datetime import date
 
+from index.ranking import COMPLETE, is_complete, titled
 from index.record import Json
 from index.values.imaging_methods import IMAGING_METHODS
 from index.values.organisms import ORGANISMS
 from index.values.terms import Vocabulary
 
-ENTRY_VERSION = 2
+ENTRY_VERSION = 3
 """Part of the engine's fingerprint: raised when an entry changes, so that engines are rebuilt."""
 
 TOKEN_FIELDS = (
@@ -68,6 +69,8 @@ def entry_of(rid: int, revision: int, to_revision: int | None, record: Json) -> 
         "to_revision": OPEN_END if to_revision is None else to_revision,
         "aside": list(_aside(to_revision, record)),
         "title": [record["title"]] if record.get("title") else [],
+        "titled": [titled(record["title"])] if record.get("title") else [],
+        "complete": [COMPLETE] if is_complete(record) else [],
         "text": list(dict.fromkeys(_texts(record))),
         # A tombstone is not suggested: who takes the suggestion would find nothing.
         "names": [] if record.get("withdrawn") else list(dict.fromkeys(_names(record))),

@@ -17,6 +17,7 @@ import orjson
 
 from index.engines import Engine, FacetCount, Found, Position, Snapshot, Sort, Tombstones
 from index.entry import fold
+from index.loosen import Match, loosened
 from index.moments import Moment, moment
 from index.query import BadQuery, Both, Everything, Query, filters, parse
 from index.record import Json
@@ -52,6 +53,7 @@ class Request:
     withdrawn: Tombstones = "exclude"
     as_of: str | None = None
     """A day, a time or a revision: answer what the node held then."""
+    match: Match = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ class Catalogue:
             Behind: the past that is asked for is not indexed yet.
             SnapshotGone: a relevance cursor whose index state is gone; the search must start again.
         """
-        query = compose(request.words, request.filters)
+        query = compose(request.words, request.filters, request.match)
         sort = request.sort or ("newest" if isinstance(parse(request.words), Everything) else "relevance")
         print_ = _print_of(query, request)
         cursor = _open_cursor(request.cursor, sort, print_)
@@ -199,10 +201,10 @@ class Catalogue:
         return next((text for text in _spellings(field_, kept.stored) if fold(text) == fold(value)), value)
 
 
-def compose(words: str, asked: Mapping[str, Sequence[str]]) -> Query:
-    """Join words and filters."""
+def compose(words: str, asked: Mapping[str, Sequence[str]], match: Match = "all") -> Query:
+    """Join words and filters; filters must hold however loosely the words are matched."""
     parts = filters(asked)
-    query = parse(words)
+    query = loosened(parse(words), match)
     return Both((query, *parts)) if parts else query
 
 

@@ -113,3 +113,11 @@ def _sleep() -> None:
     import time
 
     time.sleep(0.3)
+
+
+async def test_words_may_be_missing_where_that_is_asked_for(client: Client) -> None:
+    words = "q=zebrafish+embryos+quokkas"
+    assert (await ask(client, words))["total"] == 0
+    assert (await ask(client, f"{words}&match=most"))["total"] >= 1
+    problem = await ask(client, f"{words}&match=some", 400)
+    assert "all, most, any" in problem["detail"]

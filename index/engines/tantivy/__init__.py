@@ -41,7 +41,7 @@ def _schema() -> tantivy.Schema:
     for name in (TEXT, TITLE):
         builder.add_text_field(name, tokenizer_name="words")
     builder.add_text_field(NAMES, tokenizer_name="plain", index_option="basic")
-    for name in ("key", "aside", "has", "identifier", "linked", *ID_FIELDS):
+    for name in ("key", "aside", "has", "identifier", "linked", "titled", "complete", *ID_FIELDS):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in (*TOKEN_FIELDS, "none"):
         builder.add_text_field(name, fast=True, tokenizer_name="raw", index_option="basic")

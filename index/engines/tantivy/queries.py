@@ -13,8 +13,8 @@ from tantivy import Filter, Occur, Tokenizer
 from index.query import Between, Both, Either, Everything, Lookup, OneOf, Query, Without, Words
 
 TEXT, TITLE, NAMES = "text", "title", "names"
-TITLE_BOOST, BEARER_BOOST, POINTER_BOOST = 3.0, 1000.0, 50.0
-"""A word in the title tells more than one in the text; who bears an identifier comes before who names it."""
+BEARER_BOOST, POINTER_BOOST = 1000.0, 50.0
+"""Who bears an identifier comes before who names it."""
 
 Clause: TypeAlias = tuple[Occur, tantivy.Query]
 
@@ -94,17 +94,19 @@ class Compiler:
         return list(self._words.analyze(words.text))
 
     def words(self, words: Words) -> tantivy.Query:
-        """Match words in the text; the title adds to the score."""
+        """Match words in the text, and score them where they tell more: there or in the title.
+
+        A title is short and its words are rare in titles, so it tells more without a weight of its own. Were
+        both added up, one word in a title would outdo two in texts (docs/decisions/0012).
+        """
         if words.prefix:
             return self._prefix(words.text)
         tokens = self._words.analyze(words.text)
         if not tokens:
             return tantivy.Query.empty_query()
-        return tantivy.Query.boolean_query(
-            [
-                (Occur.Must, self._together(TEXT, tokens)),
-                (Occur.Should, tantivy.Query.boost_query(self._together(TITLE, tokens), TITLE_BOOST)),
-            ]
+        # The text holds the title, so what the title matches the text matches.
+        return tantivy.Query.disjunction_max_query(
+            [self._together(TEXT, tokens), self._together(TITLE, tokens)]
         )
 
     def _together(self, field: str, tokens: list[str]) -> tantivy.Query:

@@ -11,6 +11,7 @@ from tantivy import Occur, Order
 from index.engines import FacetCount, Found, Position, SnapshotGone, Sort, Tombstones
 from index.engines.tantivy.beside import Beside
 from index.engines.tantivy.queries import NAMES, TEXT, Compiler, unscored
+from index.engines.tantivy.ranking import ranked
 from index.entry import ASIDE, OPEN_END, OVER, WITHDRAWN
 from index.query import OneOf, Query, highlights
 
@@ -55,7 +56,8 @@ class TantivySnapshot:
         withdrawn: Tombstones = "exclude",
     ) -> Found:
         """Find the versions that stood at a revision; see `Snapshot.search`."""
-        wanted = self._at(self.queries.compile(query), at, withdrawn)
+        compiled = ranked(self.queries, query) if sort == "relevance" else self.queries.compile(query)
+        wanted = self._at(compiled, at, withdrawn)
         with _BESIDE.search():
             counted = _BESIDE.begin(self._facets, wanted, facets, facet_size) if facets else dict
             page, total, following = self._page(wanted, sort, size, after)
@@ -72,7 +74,7 @@ class TantivySnapshot:
 
     def snippets(self, query: Query, texts: Sequence[str], length: int) -> list[str | None]:
         """Cut the telling part out of each text; None where no word is found."""
-        parts = [self.queries.words(words) for words in highlights(query)]
+        parts = [self.queries.words(words) for words in dict.fromkeys(highlights(query))]
         if not parts:
             return [None] * len(texts)
         either = tantivy.Query.boolean_query([(Occur.Should, part) for part in parts])

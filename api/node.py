@@ -46,6 +46,7 @@ class Node:
     threads: int = 0
     queue: int = 256
     limits: Limits = field(default_factory=Limits)
+    exports: int = 2
     started: float = field(default_factory=time.time)
     catalogue: Catalogue = field(init=False)
     _pool: ThreadPoolExecutor = field(init=False)

@@ -73,6 +73,11 @@ class Node:
         finally:
             self._waiting -= 1
 
+    @property
+    def searching(self) -> int:
+        """Answer how many searches are under way or wait."""
+        return self._waiting
+
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
 

@@ -18,8 +18,8 @@ from index.record import Json
 _TYPES = {"text": pa.string(), "integer": pa.int64(), "truth": pa.bool_(), "list": pa.list_(pa.string())}
 SCHEMA = pa.schema([(column.name, _TYPES[column.kind]) for column in COLUMNS])
 
-GROUP = 20_000
-"""Rows per row group: some ten megabytes in memory, and few enough groups for readers to skip by."""
+GROUP = 5_000
+"""Rows per row group: as Python values they take some 60 MB, and a group must be whole to be written."""
 
 
 class _Sink:

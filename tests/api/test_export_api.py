@@ -269,3 +269,19 @@ async def test_a_certificate_of_a_newer_form_is_refused(client: Client) -> None:
     answer = await client.post("/api/v1/rerun", json={**made, "certificate": 2})
     assert answer.status == 400
     assert "upgrade" in (await answer.json())["detail"]
+
+
+# ---- pages -------------------------------------------------------------------------------------
+
+
+async def test_an_expired_relevance_cursor_says_so_and_one_by_a_field_goes_on(client: Client) -> None:
+    by_score = await (await client.get("/api/v1/search?q=copy&size=2")).json()
+    by_date = await (await client.get("/api/v1/search?q=copy&size=2&sort=kept")).json()
+    change(client, FULL.model_copy(update={"id": "demo:9", "title": "Copy 9"}))
+    client.app[NODE].engine._held.clear()  # type: ignore[attr-defined]  # as after a restart
+    detail = await sentence(client, f"/api/v1/search?q=copy&size=2&cursor={by_score['next']}", 410)
+    assert "start the search again" in detail
+    path = f"/api/v1/search?q=copy&size=100&sort=kept&cursor={by_date['next']}"
+    rest = await (await client.get(path)).json()
+    assert [hit["id"] for hit in rest["hits"]] == ["demo:2", "demo:3", "demo:4"]
+    assert rest["total"] == 5

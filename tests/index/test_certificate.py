@@ -107,6 +107,7 @@ def test_freshness_is_of_the_time_the_revision_stood_not_of_today(
         pinned = certify(searched, Request(as_of=str(first.result.revision)))
         assert pinned.result == first.result
         assert pinned.sources["demo"] == first.sources["demo"]
+        assert first.sources["demo"].complete_at is not None  # which ended after it was reached
         assert pinned.sources["other"].complete_at is None
         today = certify(searched, Request())
         assert today.sources["other"].complete_at is not None

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from api import (
+    certificate,
     changes,
+    export,
     feeds,
     health,
     history,
@@ -22,6 +24,7 @@ from api import (
 )
 from api.node import NODE, Node
 from api.problem import problems
+from api.slots import SLOTS, Slots
 
 ROUTES = (
     web.get("/", pages.search),
@@ -31,6 +34,10 @@ ROUTES = (
     web.get("/records/{id}", records.landing),
     web.get("/api/v1/search", search.search),
     web.get("/api/v1/suggest", search.suggest),
+    web.get("/api/v1/export", export.export),
+    web.get("/api/v1/certificate", certificate.certificate),
+    web.post("/api/v1/certificate", certificate.certificate),
+    web.post("/api/v1/rerun", certificate.rerun),
     web.get("/api/v1/records/{id:.+}/raw", records.raw),
     web.get("/api/v1/records/{id:.+}/history", history.versions),
     web.get("/api/v1/records/{id:.+}", records.record),
@@ -58,6 +65,7 @@ def create_app(node: Node) -> web.Application:
     app = web.Application(middlewares=[metrics.measured, problems])
     app[NODE] = node
     app[metrics.METRICS] = metrics.Metrics(node)
+    app[SLOTS], app[export.SUMS] = Slots(node.exports), export.Sums()
     app.add_routes(ROUTES)
     app.cleanup_ctx.append(_threads)
     return app
@@ -65,4 +73,5 @@ def create_app(node: Node) -> web.Application:
 
 async def _threads(app: web.Application) -> AsyncIterator[None]:
     yield
+    app[SLOTS].close()
     app[NODE].close()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api import keeping, losses, process, terminal
+from api import exporting, keeping, losses, process, terminal
 from api.options import Data, Json, Names, Offline, examples, settings_of
 from config import VERSION
 from config.settings import Settings
@@ -33,6 +33,7 @@ app = typer.Typer(
 )
 
 app.add_typer(keeping.app)
+app.add_typer(exporting.app)
 app.add_typer(losses.sources)
 
 

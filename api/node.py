@@ -46,6 +46,7 @@ class Node:
     threads: int = 0
     queue: int = 256
     limits: Limits = field(default_factory=Limits)
+    exports: int = 2
     started: float = field(default_factory=time.time)
     catalogue: Catalogue = field(init=False)
     _pool: ThreadPoolExecutor = field(init=False)
@@ -71,6 +72,11 @@ class Node:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
         finally:
             self._waiting -= 1
+
+    @property
+    def searching(self) -> int:
+        """Answer how many searches are under way or wait."""
+        return self._waiting
 
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)

@@ -9,6 +9,7 @@ import orjson
 from aiohttp import web
 
 from api import pages
+from api.described import whole_results
 from config import VERSION
 from index.changes import Event
 from index.compare import KINDS
@@ -68,7 +69,14 @@ def _operation(
     example: str,
     errors: tuple[int, ...] = (),
 ) -> Node:
-    titles = {400: "Bad query", 404: "Not found", 406: "Not offered", 410: "Gone", 503: "Busy"}
+    titles = {
+        400: "Bad query",
+        404: "Not found",
+        406: "Not offered",
+        410: "Gone",
+        412: "Another result",
+        503: "Busy",
+    }
     problems = {
         str(status): {
             "description": titles[status],
@@ -180,6 +188,7 @@ def spec() -> Node:
             _json(anything), example="/readyz", errors=(503,),
         ),
         **_past(),
+        **whole_results(_operation, _parameter, search),
     }  # fmt: skip
     return {
         "openapi": "3.1.0",

@@ -115,11 +115,13 @@ class Catalogue:
             Behind: the past that is asked for is not indexed yet.
             SnapshotGone: a relevance cursor whose index state is gone; the search must start again.
         """
+        if not 0 <= request.size <= LARGEST_PAGE:
+            raise BadQuery(f"size={request.size} must be 0 to {LARGEST_PAGE}; more than that is an export")
         query = compose(request.words, request.filters, request.match)
         sort = request.sort or ("newest" if isinstance(parse(request.words), Everything) else "relevance")
         print_ = _print_of(query, request)
         cursor = _open_cursor(request.cursor, sort, print_)
-        as_of = self._past(request.as_of) if request.as_of else None
+        as_of = self.past(request.as_of) if request.as_of else None
         snapshot = self.engine.snapshot(cursor.position.state if cursor else None)
         past = as_of.revision if as_of and not as_of.is_now else None
         at = cursor.revision if cursor else snapshot.revision if past is None else past
@@ -127,7 +129,7 @@ class Catalogue:
             query,
             at=at,
             sort=sort,
-            size=max(1, min(request.size, LARGEST_PAGE)),
+            size=request.size or 1,  # the engine cannot be asked for none
             after=cursor.position if cursor else None,
             facets=request.facets,
             facet_size=request.facet_size,
@@ -143,8 +145,13 @@ class Catalogue:
             as_of,
         )
 
-    def _past(self, asked: str) -> Moment:
-        """Find the moment asked for. What was not indexed yet cannot be told from what was never held."""
+    def past(self, asked: str) -> Moment:
+        """Find the moment asked for. What was not indexed yet cannot be told from what was never held.
+
+        Raises:
+            BadQuery: the moment cannot be understood or lies ahead.
+            Behind: it is not indexed yet.
+        """
         as_of = moment(self.store, asked)
         reached = self.engine.revision()
         if as_of.revision > reached and not as_of.is_now:

@@ -14,12 +14,14 @@ from typing import Literal, Protocol, TypeAlias
 from index.query import Query
 from index.record import Json
 
-Sort: TypeAlias = Literal["relevance", "newest", "oldest", "largest"]
+Sort: TypeAlias = Literal["relevance", "newest", "oldest", "largest", "kept"]
+"""`kept` is the order in which the node first kept the records: their numbers, which never change."""
+
 Tombstones: TypeAlias = Literal["exclude", "include", "only"]
 TOMBSTONES: tuple[Tombstones, ...] = ("exclude", "include", "only")
 """What a search does with tombstones."""
 
-SORTS: tuple[Sort, ...] = ("relevance", "newest", "oldest", "largest")
+SORTS: tuple[Sort, ...] = ("relevance", "newest", "oldest", "largest", "kept")
 
 
 class SnapshotGone(Exception):  # the name says what is wrong

@@ -152,16 +152,16 @@ class TantivySnapshot:
     def _by_key(
         self, wanted: tantivy.Query, sort: Sort, size: int, after: Position | None, total: int | None
     ) -> tuple[list[Raw], int, Position | None]:
-        descending = sort in {"newest", "largest"}
+        descending, field = sort in {"newest", "largest"}, "rid" if sort == "kept" else sort
         rest = wanted
         if after is not None:
             low, high = (None, after.after - 1) if descending else (after.after + 1, None)
             rest = tantivy.Query.boolean_query(
-                [(Occur.Must, wanted), (Occur.Must, self.queries.range(sort, low, high))]
+                [(Occur.Must, wanted), (Occur.Must, self.queries.range(field, low, high))]
             )
         order = Order.Desc if descending else Order.Asc
         result = self.searcher.search(
-            rest, limit=size + 1, count=total is None, order_by_field=sort, order=order
+            rest, limit=size + 1, count=total is None, order_by_field=field, order=order
         )
         total = _count(result) if total is None else total
         page = result.hits[:size]

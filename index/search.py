@@ -18,7 +18,8 @@ import orjson
 from index.engines import Engine, FacetCount, Found, Position, Snapshot, Sort, Tombstones
 from index.entry import fold
 from index.moments import Moment, moment
-from index.query import BadQuery, Both, Everything, Query, filters, parse
+from index.query import BadQuery, Note, Query, filters, highlights, mentions, parse, read, unparse
+from index.query.nodes import both
 from index.record import Json
 from index.store import Kept, Store
 from index.values.imaging_methods import IMAGING_METHODS
@@ -96,6 +97,10 @@ class Answer:
     """The revision that was searched."""
     as_of: Moment | None = None
     """The past that was asked for."""
+    understood: str = "*"
+    """The words as they were read, written in one form."""
+    notes: tuple[Note, ...] = ()
+    """What in the words may have been meant otherwise."""
 
 
 class Catalogue:
@@ -113,8 +118,9 @@ class Catalogue:
             Behind: the past that is asked for is not indexed yet.
             SnapshotGone: a relevance cursor whose index state is gone; the search must start again.
         """
-        query = compose(request.words, request.filters)
-        sort = request.sort or ("newest" if isinstance(parse(request.words), Everything) else "relevance")
+        reading = read(request.words)
+        query = restricted(reading.query, request.filters)
+        sort = request.sort or ("newest" if next(highlights(query), None) is None else "relevance")
         print_ = _print_of(query, request)
         cursor = _open_cursor(request.cursor, sort, print_)
         as_of = self._past(request.as_of) if request.as_of else None
@@ -129,7 +135,7 @@ class Catalogue:
             after=cursor.position if cursor else None,
             facets=request.facets,
             facet_size=request.facet_size,
-            withdrawn=request.withdrawn,
+            withdrawn=_tombstones(request.withdrawn, query),
         )
         counts_only = request.size == 0
         return Answer(
@@ -139,6 +145,8 @@ class Catalogue:
             None if counts_only else _close_cursor(found.next, at, sort, print_),
             at,
             as_of,
+            unparse(reading.query),
+            reading.notes,
         )
 
     def _past(self, asked: str) -> Moment:
@@ -201,9 +209,17 @@ class Catalogue:
 
 def compose(words: str, asked: Mapping[str, Sequence[str]]) -> Query:
     """Join words and filters."""
-    parts = filters(asked)
-    query = parse(words)
-    return Both((query, *parts)) if parts else query
+    return restricted(parse(words), asked)
+
+
+def restricted(query: Query, asked: Mapping[str, Sequence[str]]) -> Query:
+    """Add filters to a query."""
+    return both([query, *filters(asked)])
+
+
+def _tombstones(asked: Tombstones, query: Query) -> Tombstones:
+    """Look among tombstones as well where the query itself says which it means, by is:withdrawn."""
+    return "include" if asked == "exclude" and mentions(query, "aside") else asked
 
 
 def _spellings(field_: str, record: Json) -> list[str]:

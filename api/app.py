@@ -25,6 +25,7 @@ from api.problem import problems
 
 ROUTES = (
     web.get("/", pages.search),
+    web.get("/help/search", pages.search_help),
     web.get("/sources", pages.sources),
     web.get("/sources/{name}/loss", pages.losses),
     web.get("/records/{id:[^/?]+:.+}", records.landing),

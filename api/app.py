@@ -28,6 +28,7 @@ from api.slots import SLOTS, Slots
 
 ROUTES = (
     web.get("/", pages.search),
+    web.get("/help/search", pages.search_help),
     web.get("/sources", pages.sources),
     web.get("/sources/{name}/loss", pages.losses),
     web.get("/records/{id:[^/?]+:.+}", records.landing),

@@ -222,6 +222,7 @@ def status(data: Data = None, json: Json = False) -> None:
         "headwater search mitosis --filter source=idr --filter year=2019..",
         "headwater search EMPIAR-10310 --json",
         "headwater search mitosis --as-of 2026-03-31",
+        "headwater search 'creator:smith* year:2019.. bytes:>1GB -is:embargoed'",
         "headwater search --filter withdrawn=only",
         "headwater search fruit fly gastrulation --filter match=most",
     )

@@ -18,6 +18,7 @@ from index.entry import FACETS, HAS
 from index.loosen import MATCHES
 from index.moments import FORMS
 from index.query import FILTERS
+from index.query.fields import IS
 from index.record import Record
 from index.search import LARGEST_PAGE
 
@@ -37,6 +38,9 @@ FILTER_MEANINGS = {
     "creator": "Name as given, or ORCID iD",
     "year": "Year of publication: 2021, 2019..2022, 2019..",
     "bytes": "Size of the data: 1GB.., 500MB..2TB, ..100kB",
+    "published": "Day of publication: 2021-02.., 2021-02-15..2021-03; 2021 alone may be any of its days",
+    "updated": "Day of the last change at the repository, like published",
+    "is": f"How it is: {', '.join(IS)}",
     "has": f"Something is stated: {', '.join(HAS)}",
 }
 
@@ -107,7 +111,9 @@ _RECORD_ID = _parameter("id", "Id of a record, such as idr:idr0002; a DOI or acc
 def spec() -> Node:
     """Describe every address of the API."""
     search = [
-        _parameter("q", 'Words, "phrases", -exclusions, OR, word*, a DOI or an accession; * is everything'),
+        _parameter(
+            "q", 'Words, "phrases", OR, -word, word*, word~, field:value, an identifier; see /help/search'
+        ),
         *_filters(),
         _parameter("facets", f"Fields to count, comma-separated or repeated: all, {', '.join(FACETS)}"),
         _parameter("facet_size", "Values per facet, 1 to 100"),
@@ -295,6 +301,23 @@ def _schemas_of_the_past() -> dict[str, Node]:
     }  # fmt: skip
 
 
+def _place_schema() -> Node:
+    return {
+        "message": {"type": "string"},
+        "position": {"type": "integer", "description": "Where in q it is, in characters from 0"},
+        "length": {"type": "integer", "description": "How many characters are meant"},
+    }
+
+
+def _query_schema() -> Node:
+    note = {"type": "object", "properties": _place_schema()}
+    return {
+        "type": "object",
+        "description": "How the words were read, in one form, and what may have been meant otherwise",
+        "properties": {"understood": {"type": "string"}, "notes": {"type": "array", "items": note}},
+    }
+
+
 def _schemas() -> Node:
     record = Record.model_json_schema(ref_template="#/components/schemas/{model}")
     parts = record.pop("$defs", {})
@@ -334,6 +357,7 @@ def _schemas() -> Node:
             "took_ms",
             "snapshot",
             "as_of",
+            "query",
             "sources",
             "warnings",
         ],
@@ -345,6 +369,7 @@ def _schemas() -> Node:
             "took_ms": {"type": "number"},
             "snapshot": {**count, "description": "Revision of the catalogue that was searched"},
             "as_of": {"oneOf": [{"$ref": "#/components/schemas/Moment"}, {"type": "null"}]},
+            "query": _query_schema(),
             "sources": {"type": "object", "description": "Freshness and completeness of each source"},
             "warnings": {"type": "array", "items": {"type": "string"}},
         },
@@ -354,6 +379,7 @@ def _schemas() -> Node:
         "properties": {
             "type": {"type": "string"}, "title": {"type": "string"}, "status": count,
             "detail": {"type": "string"}, "instance": {"type": "string"},
+            **_place_schema(), "hint": {"type": ["string", "null"], "description": "What to write instead"},
         },
     }  # fmt: skip
     named = {"Record": record, "Hit": hit, "Answer": answer, "Problem": problem}

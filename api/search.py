@@ -10,6 +10,7 @@ import orjson
 from aiohttp import web
 from multidict import MultiMapping
 
+from api.language import shape_reading
 from api.node import NODE, Node
 from api.parameters import choice, number
 from index.engines import SORTS, TOMBSTONES
@@ -96,8 +97,9 @@ def shape(node: Node, answer: Answer) -> dict[str, Any]:
         "took_ms": 0.0,
         "snapshot": answer.snapshot,
         "as_of": shape_moment(answer.as_of),
+        "query": shape_reading(answer),
         "sources": node.freshness(),
-        "warnings": node.warnings(),
+        "warnings": [*node.warnings(), *map(str, answer.notes)],
     }
 
 

@@ -19,7 +19,8 @@ from index.engines import Engine, FacetCount, Found, Position, Snapshot, Sort, T
 from index.entry import fold
 from index.loosen import Match, loosened
 from index.moments import Moment, moment
-from index.query import BadQuery, Both, Everything, Query, filters, parse
+from index.query import BadQuery, Note, Query, filters, highlights, mentions, parse, read, unparse
+from index.query.nodes import both
 from index.record import Json
 from index.store import Kept, Store
 from index.values.imaging_methods import IMAGING_METHODS
@@ -98,6 +99,10 @@ class Answer:
     """The revision that was searched."""
     as_of: Moment | None = None
     """The past that was asked for."""
+    understood: str = "*"
+    """The words as they were read, written in one form."""
+    notes: tuple[Note, ...] = ()
+    """What in the words may have been meant otherwise."""
 
 
 class Catalogue:
@@ -117,8 +122,9 @@ class Catalogue:
         """
         if not 0 <= request.size <= LARGEST_PAGE:
             raise BadQuery(f"size={request.size} must be 0 to {LARGEST_PAGE}; more than that is an export")
-        query = compose(request.words, request.filters, request.match)
-        sort = request.sort or ("newest" if isinstance(parse(request.words), Everything) else "relevance")
+        reading = read(request.words)
+        query = restricted(loosened(reading.query, request.match), request.filters)
+        sort = request.sort or ("newest" if next(highlights(query), None) is None else "relevance")
         print_ = _print_of(query, request)
         cursor = _open_cursor(request.cursor, sort, print_)
         as_of = self.past(request.as_of) if request.as_of else None
@@ -133,7 +139,7 @@ class Catalogue:
             after=cursor.position if cursor else None,
             facets=request.facets,
             facet_size=request.facet_size,
-            withdrawn=request.withdrawn,
+            withdrawn=tombstones(request.withdrawn, query),
         )
         counts_only = request.size == 0
         return Answer(
@@ -143,6 +149,8 @@ class Catalogue:
             None if counts_only else _close_cursor(found.next, at, sort, print_),
             at,
             as_of,
+            unparse(reading.query),
+            reading.notes,
         )
 
     def past(self, asked: str) -> Moment:
@@ -210,9 +218,17 @@ class Catalogue:
 
 def compose(words: str, asked: Mapping[str, Sequence[str]], match: Match = "all") -> Query:
     """Join words and filters; filters must hold however loosely the words are matched."""
-    parts = filters(asked)
-    query = loosened(parse(words), match)
-    return Both((query, *parts)) if parts else query
+    return restricted(loosened(parse(words), match), asked)
+
+
+def restricted(query: Query, asked: Mapping[str, Sequence[str]]) -> Query:
+    """Add filters to a query."""
+    return both([query, *filters(asked)])
+
+
+def tombstones(asked: Tombstones, query: Query) -> Tombstones:
+    """Look among tombstones as well where the query itself says which it means, by is:withdrawn."""
+    return "include" if asked == "exclude" and mentions(query, "aside") else asked
 
 
 def _spellings(field_: str, record: Json) -> list[str]:

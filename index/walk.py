@@ -19,7 +19,7 @@ from index.engines import Position, Snapshot, Sort
 from index.entry import entry_of
 from index.moments import Moment
 from index.query import BadQuery, Query
-from index.search import Catalogue, Request, compose
+from index.search import Catalogue, Request, compose, tombstones
 from index.store import Store
 
 PAGE = 5_000
@@ -153,7 +153,7 @@ class Walk:
             after=after,
             facets=(),
             facet_size=1,
-            withdrawn=self.request.withdrawn,
+            withdrawn=tombstones(self.request.withdrawn, self.query),
         )
         return found.total, [(rid, revision) for rid, revision, _ in found.hits], found.next
 

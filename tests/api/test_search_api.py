@@ -20,7 +20,8 @@ async def ask(client: Client, query: str, status: int = 200) -> Any:
 async def test_an_answer_has_all_its_parts(client: Client) -> None:
     answer = await ask(client, "q=zebrafish&facets=source,organism")
     assert set(answer) == {
-        "total", "hits", "facets", "next", "took_ms", "snapshot", "as_of", "sources", "warnings",
+        "total", "hits", "facets", "next", "took_ms", "snapshot", "as_of", "query", "sources",
+        "warnings",
     }  # fmt: skip
     assert set(answer["facets"]) == {"source", "organism"}
     assert answer["facets"]["organism"]["values"] == [

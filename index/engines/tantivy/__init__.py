@@ -24,9 +24,9 @@ import orjson
 import tantivy
 
 from index.engines import SnapshotGone
-from index.engines.tantivy.queries import NAMES, TEXT, TITLE, Compiler, analyzer
+from index.engines.tantivy.queries import LAST_DAYS, NAMES, TEXTS, Compiler, analyzer
 from index.engines.tantivy.snapshot import TantivySnapshot
-from index.entry import ENTRY_VERSION, ID_FIELDS, RID_BITS, TOKEN_FIELDS
+from index.entry import DAY_FIELDS, ENTRY_VERSION, ID_FIELDS, RID_BITS, TOKEN_FIELDS
 from index.record import Json
 
 HEAP = 256 * 1024 * 1024
@@ -38,14 +38,15 @@ MARK = "headwater.json"
 
 def _schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
-    for name in (TEXT, TITLE):
+    for name in dict.fromkeys(TEXTS.values()):
         builder.add_text_field(name, tokenizer_name="words")
     builder.add_text_field(NAMES, tokenizer_name="plain", index_option="basic")
     for name in ("key", "aside", "has", "identifier", "linked", "titled", "complete", *ID_FIELDS):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in (*TOKEN_FIELDS, "none"):
         builder.add_text_field(name, fast=True, tokenizer_name="raw", index_option="basic")
-    for name in ("rid", "from_revision", "to_revision", "year", "bytes", "newest", "oldest", "largest"):
+    numbers = ("rid", "from_revision", "to_revision", "year", "bytes", "newest", "oldest", "largest")
+    for name in (*numbers, *DAY_FIELDS, *LAST_DAYS.values()):
         builder.add_integer_field(name, indexed=name in {"year", "rid"}, fast=True)
     return builder.build()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tantivy
 from tantivy import Occur
 
-from index.engines.tantivy.queries import Compiler
+from index.engines.tantivy.queries import TITLE, Compiler
 from index.query import Query, highlights
 from index.ranking import COMPLETE, titled
 
@@ -36,5 +36,8 @@ def _favored(wanted: tantivy.Query, favorites: tantivy.Query, boost: float) -> t
 
 
 def spoken(query: Query) -> str:
-    """Say a query's words as a title would have them; whole words only."""
-    return titled(" ".join(words.text for words in highlights(query) if not words.prefix))
+    """Say a query's words as a title would have them; whole words as they are spelled, of no other field."""
+    said = [
+        each for each in highlights(query) if each.field in {None, TITLE} and not (each.prefix or each.fuzzy)
+    ]
+    return titled(" ".join(words.text for words in said))

@@ -16,7 +16,7 @@ from index.values.imaging_methods import IMAGING_METHODS
 from index.values.organisms import ORGANISMS
 from index.values.terms import Vocabulary
 
-ENTRY_VERSION = 2
+ENTRY_VERSION = 3
 """Part of the engine's fingerprint: raised when an entry changes, so that engines are rebuilt."""
 
 TOKEN_FIELDS = (
@@ -56,7 +56,10 @@ def fold(value: str) -> str:
 
 
 def entry_of(rid: int, revision: int, to_revision: int | None, record: Json) -> Json:
-    """Make the entry of one version; `record` is the stored JSON, without empty fields."""
+    """Make the entry of one version; `record` is the stored JSON, without empty fields.
+
+    The record stands alone; `index/sync.py` puts the groups of one that does not.
+    """
     published = (record.get("dates") or {}).get("published")
     size = (record.get("files") or {}).get("bytes")
     day = _day(published)
@@ -67,6 +70,9 @@ def entry_of(rid: int, revision: int, to_revision: int | None, record: Json) -> 
         "from_revision": revision,
         "to_revision": OPEN_END if to_revision is None else to_revision,
         "aside": list(_aside(to_revision, record)),
+        "family": rid,
+        "version": rid,
+        "grouped": [],
         "title": [record["title"]] if record.get("title") else [],
         "text": list(dict.fromkeys(_texts(record))),
         # A tombstone is not suggested: who takes the suggestion would find nothing.

@@ -40,11 +40,14 @@ def _schema() -> tantivy.Schema:
     for name in (TEXT, TITLE):
         builder.add_text_field(name, tokenizer_name="words")
     builder.add_text_field(NAMES, tokenizer_name="plain", index_option="basic")
-    for name in ("key", "aside", "has", "identifier", "linked", *ID_FIELDS):
+    for name in ("key", "aside", "grouped", "has", "identifier", "linked", *ID_FIELDS):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in (*TOKEN_FIELDS, "none"):
         builder.add_text_field(name, fast=True, tokenizer_name="raw", index_option="basic")
-    for name in ("rid", "from_revision", "to_revision", "year", "bytes", "newest", "oldest", "largest"):
+    for name in (
+        "rid", "family", "version", "from_revision", "to_revision", "year", "bytes", "newest", "oldest",
+        "largest",
+    ):  # fmt: skip
         builder.add_integer_field(name, indexed=name in {"year", "rid"}, fast=True)
     return builder.build()
 

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from api import (
     changes,
+    families,
     feeds,
     health,
     history,
@@ -27,12 +28,14 @@ ROUTES = (
     web.get("/", pages.search),
     web.get("/sources", pages.sources),
     web.get("/sources/{name}/loss", pages.losses),
+    web.get("/records/{id:.+}/family", families.shown),
     web.get("/records/{id:[^/?]+:.+}", records.landing),
     web.get("/records/{id}", records.landing),
     web.get("/api/v1/search", search.search),
     web.get("/api/v1/suggest", search.suggest),
     web.get("/api/v1/records/{id:.+}/raw", records.raw),
     web.get("/api/v1/records/{id:.+}/history", history.versions),
+    web.get("/api/v1/records/{id:.+}/family", families.family),
     web.get("/api/v1/records/{id:.+}", records.record),
     web.get("/api/v1/changes", changes.changes),
     web.get("/api/v1/diff", changes.diff),

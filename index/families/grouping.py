@@ -35,6 +35,8 @@ JOINED = "joined"
 
 _STRENGTH = {JOINED: 0, CONCEPT: 1, IS: 1, "stated": 2, "variant": 3, ACCESSION: 4, PAPER: 5}
 
+_SAID = {"stated": STATED - VARIANT_OF, "variant": VARIANT_OF, ACCESSION: {ACCESSION}}
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -177,11 +179,12 @@ def _family_bonds(key: str, rules: Rules, source: Mapping[str, str], found: Grou
     bearers = tuple(_of(rules, IS, CONCEPT))
     if len({source[id_] for id_ in bearers}) > 1:
         yield from _checked(Bond("family", IS, key, bearers, ()), source, found)
-    for rule, names in (("stated", STATED - VARIANT_OF), ("variant", VARIANT_OF), (ACCESSION, {ACCESSION})):
-        pointers = tuple(_of(rules, *names))
-        things = {found.version[id_] for id_ in (*bearers, *pointers)}
-        if pointers and len(things) > 1:
-            yield from _checked(Bond("family", rule, key, bearers, pointers), source, found)
+    said = {rule: _of(rules, *names) for rule, names in _SAID.items() if _of(rules, *names)}
+    if said and not bearers:  # what several point at in different words is one thing all the same
+        said = {max(said, key=lambda rule: _STRENGTH[rule]): _of(rules, *STATED, ACCESSION)}
+    for rule, pointers in said.items():
+        if len({found.version[id_] for id_ in (*bearers, *pointers)}) > 1:
+            yield from _checked(Bond("family", rule, key, bearers, tuple(pointers)), source, found)
 
 
 def _checked(bond: Bond, source: Mapping[str, str], found: Grouping) -> Iterator[Bond]:

@@ -174,7 +174,8 @@ def _version_bonds(
 def _family_bonds(key: str, rules: Rules, source: Mapping[str, str], found: Grouping) -> Iterator[Bond]:
     """Yield what makes things of several sources, or two things said to be identical, a family."""
     if rules.get(PAPER):
-        yield from _checked(Bond("family", PAPER, key, tuple(rules[PAPER]), ()), source, found)
+        if len({source[id_] for id_ in rules[PAPER]}) > 1:
+            yield from _checked(Bond("family", PAPER, key, tuple(rules[PAPER]), ()), source, found)
         return
     bearers = tuple(_of(rules, IS, CONCEPT))
     if len({source[id_] for id_ in bearers}) > 1:
@@ -198,8 +199,7 @@ def _checked(bond: Bond, source: Mapping[str, str], found: Grouping) -> Iterator
         if len({found.version[id_] for id_ in bond.members}) > 1:
             found.aside.append(SetAside(bond.rule, bond.key, bond.members, why))
         return
-    if bond.rule != PAPER or len({source[id_] for id_ in bond.members}) > 1:
-        yield bond
+    yield bond
 
 
 def _several(do: str, ids: Iterable[str], source: Mapping[str, str], found: Grouping) -> str | None:

@@ -35,7 +35,6 @@ _COUNTS = (
     sa.select(t.claims.c.key, sa.func.count().label("count"))
     .where(t.claims.c.key.in_(_GIVEN), _JOINS)
     .group_by(t.claims.c.key)
-    .having(sa.func.count() > 1)
 )
 _CLAIMERS = sa.select(t.claims.c.rid).where(t.claims.c.key.in_(_GIVEN), _JOINS).distinct()
 _RECORDS = sa.select(t.records.c.rid, t.records.c.id, t.records.c.source).where(

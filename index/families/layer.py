@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -25,6 +26,9 @@ from index.sql import insert_all, revision_of, set_revision
 
 AT_ONCE = 5_000
 """Numbers or keys handed to SQLite in one question."""
+
+PARTS_AT_ONCE = 1_000
+"""Records to set out from together: one by one, a thousand families are five thousand questions."""
 
 _GIVEN = sa.text("SELECT value FROM json_each(:given)")
 _JOINS = t.claims.c.rule != APART  # that two things differ does not bring them together
@@ -87,14 +91,17 @@ def renew(connection: sa.Connection, claims: Mapping[int, Sequence[Claim]], revi
     _forget(connection, t.claims, [rid for rid in changed if rid in before])
     rows = [(rid, *claim) for rid in changed for claim in claims[rid]]
     insert_all(connection, t.claims, ("rid", "rule", "key"), rows)
-    keys = {key for rid in changed for rule, key in (*before.get(rid, ()), *claims[rid]) if rule != APART}
-    named = set(_numbers_of_hands(connection).values()) & set(claims)
-    touched = {*changed, *named}
-    return (
-        _form(connection, touched | _claimers(connection, keys, len(touched)), revision)
-        if touched
-        else revision
-    )
+    old = {key for rid in changed for rule, key in before.get(rid, ()) if rule != APART}
+    new = {key for rid in changed for rule, key in claims[rid] if rule != APART}
+    counts = {row.key: row.count for row in _ask_all(connection, _COUNTS, old | new)}
+    shared = {key for key, count in counts.items() if count > 1 or key in old}
+    # Most records that are new share no key with anybody: they stand alone, and are not looked at further.
+    touched = {rid for rid in changed if rid in before or any(key in shared for _, key in claims[rid])}
+    touched |= set(_numbers_of_hands(connection).values()) & set(claims)
+    if not touched:
+        return revision
+    near = [key for key in shared if counts[key] <= LARGEST_VERSIONS + len(changed)]
+    return _form(connection, touched | _who_claims(connection, near), revision)
 
 
 def let_go(connection: sa.Connection, rids: Sequence[int], revision: int) -> int:
@@ -102,7 +109,7 @@ def let_go(connection: sa.Connection, rids: Sequence[int], revision: int) -> int
     gone, left = set(rids), set[int]()
     for chunk in _chunks(rids):
         keys = _ask(connection, _KEYS, chunk)
-        left |= {int(row.rid) for row in _ask_all(connection, _CLAIMERS, [row.key for row in keys])} - gone
+        left |= _who_claims(connection, [row.key for row in keys]) - gone
     _forget(connection, t.claims, rids)
     _forget(connection, t.kin, rids)
     left |= set(_numbers_of_hands(connection).values())
@@ -224,7 +231,7 @@ def differing(connection: sa.Connection) -> tuple[int, list[tuple[int, str]]]:
 
 
 def _parts(connection: sa.Connection) -> Iterator[set[int]]:
-    """Yield the records that hang together, for all that share a key or a decision with another."""
+    """Yield all records that share a key or a decision with another; what hangs together comes together."""
     shared = sa.select(t.claims.c.key).where(_JOINS).group_by(t.claims.c.key).having(
         sa.func.count().between(2, LARGEST_VERSIONS)
     )  # fmt: skip
@@ -232,7 +239,7 @@ def _parts(connection: sa.Connection) -> Iterator[set[int]]:
     waiting = {int(rid) for rid in connection.execute(query).scalars()}
     waiting |= set(_numbers_of_hands(connection).values())
     while waiting:
-        part = _walk(connection, [waiting.pop()])
+        part = _walk(connection, set(islice(waiting, PARTS_AT_ONCE)))
         waiting -= part
         yield part
 
@@ -249,16 +256,14 @@ def _walk(connection: sa.Connection, seeds: Collection[int]) -> set[int]:
     while frontier:
         region |= frontier
         keys = {row.key for row in _ask_all(connection, _KEYS, frontier)}
-        near = _claimers(connection, keys, 0).union(*(partners[rid] for rid in frontier if rid in partners))
+        few = [row.key for row in _ask_all(connection, _COUNTS, keys) if row.count <= LARGEST_VERSIONS]
+        near = _who_claims(connection, few).union(*(partners[rid] for rid in frontier if rid in partners))
         frontier = near - region
     return region
 
 
-def _claimers(connection: sa.Connection, keys: Collection[str], slack: int) -> set[int]:
-    """Answer who claims keys that not too many claim; `slack` of them may just have come."""
-    counts = _ask_all(connection, _COUNTS, keys)
-    shared = [row.key for row in counts if row.count <= LARGEST_VERSIONS + slack]
-    return {int(row.rid) for row in _ask_all(connection, _CLAIMERS, shared)}
+def _who_claims(connection: sa.Connection, keys: Collection[str]) -> set[int]:
+    return {int(row.rid) for row in _ask_all(connection, _CLAIMERS, keys)}
 
 
 def _claims(connection: sa.Connection, rids: Collection[int]) -> dict[int, list[Claim]]:

@@ -150,6 +150,11 @@ def test_the_doi_of_a_paper_is_no_name_of_its_data() -> None:
     apart(*(thing(f"{source}:1", doi="10.1371/x", papers=["10.1371/x"]) for source in ("figshare", "zenodo")))
 
 
+def test_what_calls_itself_a_version_of_its_paper_is_no_version_of_what_else_does() -> None:
+    says = {"10.1371/x": "IsVersionOf"}
+    apart(*(thing(f"demo:{n}", doi=f"10.1234/{n}", says=says, papers=["10.1371/x"]) for n in range(2)))
+
+
 def test_a_doi_that_several_records_of_one_source_bear_is_a_collection() -> None:
     records = [thing(f"figshare:{n}", doi="10.1234/all") for n in range(3)]
     apart(*records, thing("zenodo:1", doi="10.1234/all"))

@@ -254,6 +254,16 @@ def test_decisions_survive_harvest_purge_and_forming_anew(twins: Store) -> None:
     assert differing(twins) == []
 
 
+def test_a_join_of_records_that_claim_nothing_survives_their_purge(store: Store) -> None:
+    bare = thing("idr:a"), thing("demo:b")
+    keep(store, *bare)
+    decide(store, "join", "idr:a", "demo:b", why="the same plates", who="ann")
+    intake.forget(store, "idr")
+    assert held(store)["family"] == set()
+    keep(store, *bare)
+    assert held(store)["family"] == {frozenset({"idr:a", "demo:b"})}
+
+
 def test_an_undone_decision_is_kept_and_decides_nothing(twins: Store) -> None:
     made = decide(twins, "split", "zenodo:2", "zenodo:3", why="two experiments", who="ann")
     undone = undo(twins, made.number, "bob")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api import exporting, keeping, losses, process, terminal
+from api import exporting, keeping, kinship, losses, process, terminal
 from api.options import Data, Json, Names, Offline, examples, settings_of
 from config import VERSION
 from config.settings import Settings
@@ -35,6 +35,7 @@ app = typer.Typer(
 app.add_typer(keeping.app)
 app.add_typer(exporting.app)
 app.add_typer(losses.sources)
+app.add_typer(kinship.app)
 
 
 @app.command(

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from api import pages
 from api.described import whole_results
+from api.families import FAMILY
 from config import VERSION
 from index.changes import Event
 from index.compare import KINDS
@@ -146,6 +147,14 @@ def spec() -> Node:
         "/api/v1/records/{id}/raw": _operation(
             "raw", "The upstream's own document, as it came but for e-mail addresses", [_RECORD_ID],
             {"*/*": {"schema": {}}}, example="/api/v1/records/idr:idr0002/raw", errors=(404,),
+        ),
+        "/api/v1/records/{id}/family": _operation(
+            "family", "Versions and copies of a record, why they belong together, and which is the newest",
+            [_RECORD_ID], _json(FAMILY), example="/api/v1/records/idr:idr0002/family", errors=(404,),
+        ),
+        "/records/{id}/family": _operation(
+            "family_page", "The same as a page", [_RECORD_ID], {"text/html": {"schema": {}}},
+            example="/records/idr:idr0002/family", errors=(404,),
         ),
         "/records/{id}": _operation(
             "landing", "The record's page: HTML, JSON, schema.org JSON-LD, DCAT in Turtle or RDF/XML",

@@ -112,6 +112,11 @@ def record(request: web.Request, kept: Kept, told: History) -> web.Response:
     )
 
 
+def family(request: web.Request, kept: Kept, told: Mapping[str, Any]) -> web.Response:
+    """Show a record's family: its members, why they belong together, and what was decided by hand."""
+    return _page(request, "family.html", kept=kept, title=kept.stored.get("title") or kept.id, family=told)
+
+
 def docs(request: web.Request, spec: Mapping[str, Any]) -> web.Response:
     """Show the API's description."""
     return _page(request, "docs.html", spec=spec)

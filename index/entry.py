@@ -18,7 +18,7 @@ from index.values.imaging_methods import IMAGING_METHODS
 from index.values.organisms import ORGANISMS
 from index.values.terms import Vocabulary
 
-ENTRY_VERSION = 4
+ENTRY_VERSION = 5
 """Part of the engine's fingerprint: raised when an entry changes, so that engines are rebuilt."""
 
 TOKEN_FIELDS = (
@@ -64,7 +64,10 @@ def fold(value: str) -> str:
 
 
 def entry_of(rid: int, revision: int, to_revision: int | None, record: Json) -> Json:
-    """Make the entry of one version; `record` is the stored JSON, without empty fields."""
+    """Make the entry of one version; `record` is the stored JSON, without empty fields.
+
+    The record stands alone; `index/sync.py` puts the groups of one that does not.
+    """
     published = (record.get("dates") or {}).get("published")
     size = (record.get("files") or {}).get("bytes")
     day = _day(published)
@@ -75,6 +78,9 @@ def entry_of(rid: int, revision: int, to_revision: int | None, record: Json) -> 
         "from_revision": revision,
         "to_revision": OPEN_END if to_revision is None else to_revision,
         "aside": list(_aside(to_revision, record)),
+        "family": rid,
+        "version": rid,
+        "grouped": [],
         "title": [record["title"]] if record.get("title") else [],
         "titled": [titled(record["title"])] if record.get("title") else [],
         "complete": [COMPLETE] if is_complete(record) else [],

@@ -98,7 +98,7 @@ def test_freshness_is_of_the_time_the_revision_stood_not_of_today(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     days = iter(f"2026-01-{day:02}T00:00:00Z" for day in range(1, 29))
-    for module in ("batch", "ledger", "intake", "certificate"):
+    for module in ("batch", "ledger", "intake", "certificate", "sql"):
         monkeypatch.setattr(f"index.{module}.now", lambda: next(days), raising=False)
     with held(tmp_path, Record(id="demo:x", source="demo", title="x")) as searched:
         first = certify(searched, Request())

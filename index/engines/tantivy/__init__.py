@@ -41,11 +41,14 @@ def _schema() -> tantivy.Schema:
     for name in dict.fromkeys(TEXTS.values()):
         builder.add_text_field(name, tokenizer_name="words")
     builder.add_text_field(NAMES, tokenizer_name="plain", index_option="basic")
-    for name in ("key", "aside", "has", "identifier", "linked", "titled", "complete", *ID_FIELDS):
+    for name in ("key", "aside", "grouped", "has", "identifier", "linked", "titled", "complete", *ID_FIELDS):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in (*TOKEN_FIELDS, "none"):
         builder.add_text_field(name, fast=True, tokenizer_name="raw", index_option="basic")
-    numbers = ("rid", "from_revision", "to_revision", "year", "bytes", "newest", "oldest", "largest")
+    numbers = (
+        "rid", "family", "version", "from_revision", "to_revision", "year", "bytes", "newest", "oldest",
+        "largest",
+    )  # fmt: skip
     for name in (*numbers, *DAY_FIELDS, *LAST_DAYS.values()):
         builder.add_integer_field(name, indexed=name in {"year", "rid"}, fast=True)
     return builder.build()

@@ -64,11 +64,30 @@ async def harvest_all(
             return reports
 
 
-def reread_all(settings: Settings, names: Sequence[str], watch: Watch) -> list[Report]:
-    """Read the stored documents of sources again."""
+@dataclass(slots=True)
+class Reread:
+    """What came of reading sources again."""
+
+    reports: list[Report] = field(default_factory=list)
+    busy: list[str] = field(default_factory=list)
+    """Sources left as they are, since another process harvests them."""
+
+
+def reread_all(
+    settings: Settings, names: Sequence[str], watch: Watch, note: Callable[[str, str], None]
+) -> Reread:
+    """Read the stored documents of sources again; one that is being harvested is told and left out."""
+    found = Reread()
     with Store(settings.store_path) as store:
         held = store.source_states()
-        return [reread(store, registry.source(name), watch) for name in names if name in held]
+        for name in names:
+            if name in held:
+                try:
+                    found.reports.append(reread(store, registry.source(name), watch))
+                except ledger.Busy as busy:
+                    note(name, str(busy))
+                    found.busy.append(name)
+    return found
 
 
 def retry_all(

@@ -197,7 +197,9 @@ async def keeping(  # what it works on, and whom it tells
     """Harvest sources whenever they are due, and tell what happened, while the block runs."""
     schedules = effective(settings, names)
     # Another process, the API's perhaps, shows when they are due; it cannot ask the harvester.
-    await asyncio.to_thread(note_schedules, store, {name: when.text for name, when in schedules.items()})
+    off = {name: "off" for name, own in settings.sources.items() if not own.enabled}
+    words = {**off, **{name: when.text for name, when in schedules.items()}}
+    await asyncio.to_thread(note_schedules, store, words)
     node = settings.public_url or socket.gethostname()
     teller = Teller(store, settings.alerts, schedules, node, settings.stale_after, clock)
     async with AsyncExitStack() as stack:

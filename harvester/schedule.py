@@ -12,7 +12,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -126,7 +126,7 @@ class Keeper:
         if state is not None and state.origin != wants:
             if wants == "replica":
                 return Due(None, "offline; what was read live stays")
-            past = None
+            past = replace(past, fresh_at=None) if past is not None and past.origin == wants else None
         scope = self.settings.source(name).scope
         if state is not None and scope is not None and scope != state.scope:
             past = None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from api import cli, process
 from config.settings import Settings, SourceSettings
@@ -73,7 +74,7 @@ def test_up_harvests_a_source_that_is_switched_off_only_when_it_is_named(
     monkeypatch.setattr(schedule, "keeping", told)
     monkeypatch.setattr(process, "until_stopped", lambda work: asyncio.run(_until(work, ended)))
     monkeypatch.chdir(only_empiar)
-    with pytest.raises(cli.typer.Exit):
+    with pytest.raises(typer.Exit):
         cli.up(named, port=0)
     assert kept == {looked_after[0]: how_often}
 

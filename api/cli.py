@@ -53,12 +53,10 @@ def quickstart(  # options of a command
 ) -> None:
     """Harvest every source a little, index, serve, and say what to open and try."""
     from api import serving
-    from harvester import registry
     from harvester.quickstart import Told, gather
 
     settings = settings_of(data=data, offline=offline, host=host, port=port)
-    chosen = names or [source.card.name for source in registry.SOURCES]
-    _known(chosen)
+    chosen = _enabled(settings, names)
 
     async def work() -> int:
         with terminal.rows() as rows:
@@ -104,12 +102,16 @@ def harvest(
     offline: Offline = None,
     json: Json = False,
 ) -> None:
-    """Harvest sources: what changed since last time, or everything the first time."""
+    """Harvest sources: what changed since last time, or everything the first time.
+
+    Without names, every source that is not `enabled = false`. Alerts are told by `headwater up` only.
+    """
     from harvester import jobs
 
     settings = settings_of(data=data, offline=offline)
     _checked(jobs.check_scope, scope)
-    wanted = jobs.Wanted(_known(names), scope, full, newest, replica, _pairs(option))
+    chosen = _known(names) if cancel else _enabled(settings, names)
+    wanted = jobs.Wanted(chosen, scope, full, newest, replica, _pairs(option))
     if cancel:
         asked = jobs.cancel(settings, wanted.names)
         for name, run_id in asked.items():
@@ -162,7 +164,9 @@ def up(
     from harvester.schedule import keeping
 
     settings = settings_of(data=data, offline=offline, host=host, port=port)
-    chosen = _known(names)
+    chosen = _enabled(settings, names)
+    if names:
+        settings = settings.with_enabled(chosen)
 
     async def work() -> int:
         with terminal.rows() as rows:
@@ -316,8 +320,9 @@ def reread(names: Names = None, data: Data = None, json: Json = False) -> None:
 
     settings = settings_of(data=data)
     with terminal.rows(quiet=json) as rows:
-        reports = jobs.reread_all(settings, _known(names), lambda report: _show(rows, report))
-    _print_reports(reports, json)
+        found = jobs.reread_all(settings, _known(names), lambda report: _show(rows, report), rows.note)
+    _print_reports(found.reports, json)
+    raise typer.Exit(1 if found.busy else 0)
 
 
 @app.command(
@@ -411,6 +416,14 @@ def _known(names: list[str] | None) -> list[str]:
         return [registry.source(name).card.name for name in names]
     except registry.UnknownSource as error:
         raise process.Usage(str(error)) from error
+
+
+def _enabled(settings: Settings, names: list[str] | None) -> list[str]:
+    """Check names of sources; none means all that the settings do not switch off."""
+    chosen = _known(names) if names else [name for name in _known(None) if settings.source(name).enabled]
+    if not chosen:
+        raise process.Usage("every source is switched off (enabled = false in the settings); name one")
+    return chosen
 
 
 def _checked(check: Callable[[Any], object], value: object) -> None:

@@ -21,6 +21,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from api.node import Node
+from api.upkeep import alerts, appointments
 from config import VERSION
 from index.figures import OUTCOMES, Figures, SourceFigures, figures
 
@@ -132,6 +133,8 @@ class _Held(Collector):
             max(0, held.revision - indexed),
         )  # fmt: skip
         yield from _of_sources(held)
+        yield from appointments(self.node.store)
+        yield from alerts(self.node.store)
 
 
 def _of_sources(held: Figures) -> Iterator[Metric]:
@@ -171,6 +174,7 @@ def _of_runs(sources: Mapping[str, SourceFigures]) -> Iterator[Metric]:
         ("requests", "Requests of the last run", "requests"),
         ("bytes", "Bytes received in the last run", "bytes"),
         ("retries", "Requests of the last run that were tried again", "retries"),
+        ("unchanged_answers", "Answers of the last run that said 304, not modified", "unchanged_answers"),
         ("waited_seconds", "Seconds the last run waited out of politeness", "waited"),
     ):
         yield _gauge(f"headwater_last_run_{title}", what, {name: run[column] for name, run in runs.items()})

@@ -103,8 +103,13 @@ async def find(request: web.Request) -> Kept:
     if found is not None:
         rids = await node.off_loop(node.store.by_identifier, found[1], found[0])
         if len(rids) == 1 and (same := await node.off_loop(node.store.get_number, rids[0])):
-            raise web.HTTPSeeOther(request.path.replace(id_, same.id))
+            raise web.HTTPSeeOther(_renamed(request, id_, same.id))
     raise not_found(f"no record {id_!r}")
+
+
+def _renamed(request: web.Request, before: str, after: str) -> str:
+    """Answer the address asked for with another id in it; what was asked beside it, as `?format=`, stays."""
+    return str(request.rel_url.with_path(request.path.replace(before, after)).with_query(request.query))
 
 
 def _json(kept: Kept) -> web.Response:

@@ -78,6 +78,8 @@ def gather(settings: Settings) -> dict[str, Any]:
                     "error": state.last_error,
                     "fresh_at": state.fresh_at,
                     "announced": state.announced,
+                    "code": state.code,
+                    "unchanged_answers": state.unchanged_answers,
                     "completeness": shape_proof(node.proofs().get(name)),
                     "unfinished": state.bookmark is not None,
                     **shape_due(name, state.card.get("schedule"), known.get(name)),

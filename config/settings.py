@@ -7,6 +7,7 @@ A value comes from, in this order: the command line, an environment variable HEA
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -139,6 +140,11 @@ class Settings(BaseSettings):
     def source(self, name: str) -> SourceSettings:
         """Answer the settings of one source."""
         return self.sources.get(name, SourceSettings())
+
+    def with_enabled(self, names: Iterable[str]) -> Settings:
+        """Answer these settings with some sources switched on: a name on the command line says so."""
+        on = {name: self.source(name).model_copy(update={"enabled": True}) for name in names}
+        return self.model_copy(update={"sources": {**self.sources, **on}})
 
     def schedule(self, name: str) -> str | None:
         """Answer how often a source is wanted; None for its own word."""

@@ -64,11 +64,30 @@ async def harvest_all(
             return reports
 
 
-def reread_all(settings: Settings, names: Sequence[str], watch: Watch) -> list[Report]:
-    """Read the stored documents of sources again."""
+@dataclass(slots=True)
+class Reread:
+    """What came of reading sources again."""
+
+    reports: list[Report] = field(default_factory=list)
+    busy: list[str] = field(default_factory=list)
+    """Sources left as they are, since another process harvests them."""
+
+
+def reread_all(
+    settings: Settings, names: Sequence[str], watch: Watch, note: Callable[[str, str], None]
+) -> Reread:
+    """Read the stored documents of sources again; one that is being harvested is told and left out."""
+    found = Reread()
     with Store(settings.store_path) as store:
         held = store.source_states()
-        return [reread(store, registry.source(name), watch) for name in names if name in held]
+        for name in names:
+            if name in held:
+                try:
+                    found.reports.append(reread(store, registry.source(name), watch))
+                except ledger.Busy as busy:
+                    note(name, str(busy))
+                    found.busy.append(name)
+    return found
 
 
 def retry_all(
@@ -180,7 +199,7 @@ def order_of(store: Store, settings: Settings, wanted: Wanted, name: str, base: 
     return Order(
         source,
         scope,
-        _kind(store, source, scope, wanted, own.sweep_days),
+        _kind(store, source, scope, wanted, own.sweep_days, "live" if base is None else "replica"),
         base,
         wanted.newest,
         {**own.options, **wanted.options},
@@ -195,7 +214,7 @@ def _scope(source: Source, asked: str | None) -> Scope:
     return source.card.scopes[0]  # a source that is imaging altogether has one scope only
 
 
-def _kind(store: Store, source: Source, scope: str, wanted: Wanted, sweep_days: int) -> Kind:
+def _kind(store: Store, source: Source, scope: str, wanted: Wanted, sweep_days: int, origin: str) -> Kind:
     """Choose what changed when we know since when and the upstream can tell; everything else.
 
     Everything, too, when the last sweep is long ago: what vanished, and what was dated back, no date tells.
@@ -203,7 +222,9 @@ def _kind(store: Store, source: Source, scope: str, wanted: Wanted, sweep_days: 
     if wanted.newest is not None:
         return "sample"
     state = store.source_states().get(source.card.name)
-    if state is None or state.since is None or state.complete_at is None or state.scope != scope:
+    if state is None or state.since is None or state.complete_at is None:
+        return "full"
+    if (state.scope, state.origin) != (scope, origin):
         return "full"
     swept = datetime.now(UTC) - datetime.fromisoformat(state.complete_at)
     tells = not source.card.incremental.startswith("no")

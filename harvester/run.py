@@ -25,7 +25,7 @@ from harvester.http import Http, Polite
 from harvester.reader import Reader, Readings, read_batch
 from harvester.source import Ask, Card, Document, Page, Scope, Source
 from harvester.stages import OnTheWay, ahead
-from index import intake, ledger, losses, quarantine
+from index import intake, ledger, losses
 from index.batch import Raw, Unread
 from index.prepared import digest_of
 from index.record import Withdrawal
@@ -113,7 +113,6 @@ async def harvest(store: Store, http: Http, order: Order, watch: Watch = lambda 
         ledger.Busy: another process harvests this source.
     """
     card = order.source.card
-    forgotten = _make_room(store, order)
     begun = ledger.begin(
         store,
         card.name,
@@ -121,16 +120,14 @@ async def harvest(store: Store, http: Http, order: Order, watch: Watch = lambda 
         scope=order.scope,
         kind=order.kind,
         card=shown(card, order.schedule),
+        code=VERSION,
     )
     report = Report(card.name, order.origin, begun.run_id, begun.harvest_run)
     client = http.client(card, replica=order.replica)
-    quarantine.note_code(store, begun.run_id, VERSION)
     with (
         bound_contextvars(source=card.name, run=begun.run_id),
         ThreadPoolExecutor(1, thread_name_prefix=f"keep-{card.name}") as worker,
     ):
-        if forgotten:
-            log.info("made room", origin=order.origin, records=forgotten)
         reader = Reader(order.source, order.scope)
         run = _Run(store, client, order, begun, report, watch, worker, reader)
         whole = asyncio.create_task(run.whole())
@@ -163,6 +160,7 @@ async def harvest(store: Store, http: Http, order: Order, watch: Watch = lambda 
                     "bytes": traffic.bytes,
                     "retries": traffic.retries,
                     "waited": round(traffic.waited, 3),
+                    "unchanged_answers": traffic.unchanged,
                 },
             )
     watch(report)
@@ -199,9 +197,8 @@ def reread(
     name = source.card.name
     origin = states[name].origin if name in states else "live"
     scope = states[name].scope if name in states else source.card.scopes[0]
-    run_id = ledger.begin_reread(store, name, origin=origin, scope=scope)
+    run_id = ledger.begin_reread(store, name, origin=origin, scope=scope, code=VERSION)
     report = Report(name, origin, run_id, run_id)
-    quarantine.note_code(store, run_id, VERSION)
     losses.keep_fates(store, name, fates_of(source))
     with bound_contextvars(source=name, run=run_id):
         for batch in intake.all_documents(store, name, 500) if documents is None else documents:
@@ -266,6 +263,8 @@ class _Run:
     async def _keep(self, pages: AsyncGenerator[Page, None]) -> AsyncGenerator[Sequence[Unread], None]:
         async with aclosing(pages):
             async for page in pages:
+                if self.begun.displaces and not self.report.pages:
+                    await self._off_loop(self._make_room, self.order)
                 if page.withdrawn:
                     # What is listed and later withdrawn must arrive before it can go; and it goes before the
                     # page is kept, so that a kill in between leaves the bookmark before the withdrawals.
@@ -285,7 +284,14 @@ class _Run:
     async def _off_loop(self, work: Callable[[Given], Got], given: Given) -> Got:
         return await asyncio.get_running_loop().run_in_executor(self.worker, work, given)
 
+    def _make_room(self, order: Order) -> None:
+        card = shown(order.source.card, order.schedule)
+        forgotten = ledger.make_room(self.store, self.begun.run_id, card)
+        log.info("made room", origin=order.origin, records=forgotten)
+
     async def _read_leftovers(self) -> None:
+        if self.begun.displaces:
+            return  # they are of another origin, and would be taken for ours
         while batch := await asyncio.to_thread(intake.unread, self.store, self.report.source, 500):
             await self._off_loop(self._store, await self.reader.read(batch))
 
@@ -361,15 +367,6 @@ async def _ended(task: asyncio.Task[None]) -> None:
     """Wait until a task has ended; how it ended was looked at before."""
     task.cancel()
     await asyncio.wait({task})
-
-
-def _make_room(store: Store, order: Order) -> int:
-    """Forget replica records before the live upstream is harvested, and the reverse; answer how many."""
-    name = order.source.card.name
-    before = store.source_states().get(name)
-    if before is not None and before.origin != order.origin:
-        return intake.forget(store, name)
-    return 0
 
 
 def _judge(run: tuple[Store, Report]) -> None:

@@ -12,7 +12,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -126,7 +126,7 @@ class Keeper:
         if state is not None and state.origin != wants:
             if wants == "replica":
                 return Due(None, "offline; what was read live stays")
-            past = None
+            past = replace(past, fresh_at=None) if past is not None and past.origin == wants else None
         scope = self.settings.source(name).scope
         if state is not None and scope is not None and scope != state.scope:
             past = None
@@ -197,7 +197,9 @@ async def keeping(  # what it works on, and whom it tells
     """Harvest sources whenever they are due, and tell what happened, while the block runs."""
     schedules = effective(settings, names)
     # Another process, the API's perhaps, shows when they are due; it cannot ask the harvester.
-    await asyncio.to_thread(note_schedules, store, {name: when.text for name, when in schedules.items()})
+    off = {name: "off" for name, own in settings.sources.items() if not own.enabled}
+    words = {**off, **{name: when.text for name, when in schedules.items()}}
+    await asyncio.to_thread(note_schedules, store, words)
     node = settings.public_url or socket.gethostname()
     teller = Teller(store, settings.alerts, schedules, node, settings.stale_after, clock)
     async with AsyncExitStack() as stack:

@@ -15,7 +15,6 @@ import hashlib
 import os
 import sqlite3
 import struct
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -26,6 +25,7 @@ from typing import IO
 import orjson
 import zstandard
 
+from index.scratch import scratch
 from index.tables import SCHEMA_VERSION
 
 FORMAT, FORMAT_VERSION = "headwater backup", 1
@@ -37,7 +37,6 @@ STEP = 1_000
 """Pages per step, 4 MB: some milliseconds between two looks at Ctrl-C."""
 
 PIECE = 1 << 20
-UNFINISHED = ".headwater-unfinished-"
 
 Watch = Callable[[str, int, int], None]
 """Told what is being done, and how much of how much."""
@@ -95,7 +94,7 @@ def backup(store: Path, target: Path, *, version: str, watch: Watch = lambda *_:
     """
     if target.exists():
         read_manifest(target)
-    with _unfinished(target.parent) as folder:
+    with scratch(target.parent) as folder:
         copy = folder / "store.sqlite"
         try:
             _copy(store, copy, watch)
@@ -148,7 +147,7 @@ def restore(
     if store.exists() and not force:
         raise FileExistsError(store)
     store.parent.mkdir(parents=True, exist_ok=True)
-    with _unfinished(store.parent) as folder:
+    with scratch(store.parent) as folder:
         copy = folder / "store.sqlite"
         manifest = _unpack(file, copy, watch)
         _check_copy(copy, manifest, file, watch)
@@ -327,13 +326,6 @@ def _keep_beside(store: Path) -> Path | None:
         return None
     kept.hardlink_to(store)
     return kept
-
-
-@contextmanager
-def _unfinished(parent: Path) -> Iterator[Path]:
-    """Work in a folder on the target's own disk, so that the last step is a rename; leave nothing behind."""
-    with tempfile.TemporaryDirectory(dir=parent, prefix=UNFINISHED) as folder:
-        yield Path(folder)
 
 
 def _settle(folder: Path) -> None:

@@ -203,29 +203,29 @@ def forget(store: Store, source: str) -> int:
     Used when replica material makes room for the live upstream, never for what an upstream withdrew.
     """
     with store.transaction() as connection:
-        rids = list(
-            connection.execute(
-                sa.select(t.records.c.rid).where(t.records.c.source == source, t.records.c.state != "purged")
-            ).scalars()
-        )
-        revision = revision_of(connection)
+        return forget_in(connection, source)
+
+
+def forget_in(connection: sa.Connection, source: str) -> int:
+    """Remove all of a source as part of a transaction; answer how many records it had."""
+    own = t.records.c.source == source
+    standing = sa.select(t.records.c.rid).where(own, t.records.c.state != "purged")
+    rids = list(connection.execute(standing).scalars())
+    revision = revision_of(connection)
+    if rids:
         connection.execute(
             t.records.update().where(t.records.c.rid == sa.bindparam("b_rid")),
             [
                 {"b_rid": rid, "state": "purged", "revision": revision + n, "id": f"purged:{rid}"}
                 for n, rid in enumerate(rids, 1)
             ],
-        ) if rids else None
-        for table in (t.identifiers, t.links, t.versions):
-            connection.execute(
-                table.delete().where(
-                    table.c.rid.in_(sa.select(t.records.c.rid).where(t.records.c.source == source))
-                )
-            )
-        for table in (t.documents, t.quarantine, t.losses):
-            connection.execute(table.delete().where(table.c.source == source))
-        set_revision(connection, layer.let_go(connection, rids, revision + len(rids)))
-        connection.execute(t.sources.delete().where(t.sources.c.name == source))
+        )
+    for table in (t.identifiers, t.links, t.versions):
+        connection.execute(table.delete().where(table.c.rid.in_(sa.select(t.records.c.rid).where(own))))
+    for table in (t.documents, t.quarantine, t.losses):
+        connection.execute(table.delete().where(table.c.source == source))
+    set_revision(connection, layer.let_go(connection, rids, revision + len(rids)))
+    connection.execute(t.sources.delete().where(t.sources.c.name == source))
     return len(rids)
 
 

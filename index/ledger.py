@@ -17,6 +17,7 @@ from pathlib import Path
 import orjson
 import sqlalchemy as sa
 
+from index import intake
 from index import tables as t
 from index.sql import Row, inserted_id, now
 from index.store import Store
@@ -46,12 +47,33 @@ class Begun:
     """The first run of the harvest; what later runs of it did not see, it did not list."""
     bookmark: str | None
     since: datetime | None
+    displaces: str | None = None
+    """The origin of the records held, when it is another one: they stay until `make_room`."""
 
 
-def begin(
-    store: Store, source: str, *, origin: str, scope: str, kind: str, card: Mapping[str, str] | None = None
+def begin(  # noqa: PLR0913  # a run is these facts
+    store: Store,
+    source: str,
+    *,
+    origin: str,
+    scope: str,
+    kind: str,
+    card: Mapping[str, str] | None = None,
+    code: str | None = None,
 ) -> Begun:
     """Begin a run, or go on with the harvest that an earlier run left unfinished.
+
+    A run of another origin than what is held leaves all of that as it is, bookmark and watermark too, and
+    takes neither up: its upstream may not answer at all.
+
+    Args:
+        store: where the ledger is.
+        source: which source.
+        origin: live or replica.
+        scope: imaging or everything.
+        kind: full, changes or sample.
+        card: what the source says about itself.
+        code: the version of the program that reads: a mapping's number alone does not tell its faults.
 
     Raises:
         Busy: another live process harvests the source.
@@ -61,7 +83,10 @@ def begin(
         row = connection.execute(sa.select(t.sources).where(t.sources.c.name == source)).one_or_none()
         if row is None:
             connection.execute(t.sources.insert().values(name=source, origin=origin, scope=scope))
-        elif row.scope != scope:
+        displaces = row.origin if row is not None and row.origin != origin else None
+        if displaces is not None:
+            row = None
+        elif row is not None and row.scope != scope:
             connection.execute(
                 t.documents.delete().where(
                     t.documents.c.source == source, t.documents.c.state == "out_of_scope"
@@ -85,28 +110,53 @@ def begin(
                     worker=_worker(),
                     since=since,
                     window_from=since,
+                    code=code,
                 )
             )
         )
         fresh = {"bookmark": None, "harvest_began": None, "harvest_run": run_id}
-        connection.execute(
-            t.sources.update()
-            .where(t.sources.c.name == source)
-            .values(
-                origin=origin,
-                scope=scope,
-                harvest_kind=kind,
-                card=orjson.dumps(dict(card or {})).decode(),
-                **({} if resumes else fresh),
+        if displaces is None:
+            connection.execute(
+                t.sources.update()
+                .where(t.sources.c.name == source)
+                .values(scope=scope, harvest_kind=kind, card=_card(card), **({} if resumes else fresh))
             )
-        )
         _UNDER_WAY.add((store.path, run_id))
         return Begun(
             run_id,
             resumes.harvest_run if resumes else run_id,
             resumes.bookmark if resumes else None,
             _moment(since),
+            displaces,
         )
+
+
+def make_room(store: Store, run_id: int, card: Mapping[str, str] | None = None) -> int:
+    """Forget what is held of another origin than a run's, now that its upstream has answered.
+
+    Replica records and live ones never stand beside each other; where they came from is the source's.
+
+    Returns:
+        How many records were forgotten.
+    """
+    with store.transaction() as connection:
+        run = connection.execute(sa.select(t.runs).where(t.runs.c.id == run_id)).one()
+        forgotten = intake.forget_in(connection, run.source)
+        connection.execute(
+            t.sources.insert().values(
+                name=run.source,
+                origin=run.origin,
+                scope=run.scope,
+                harvest_kind=run.kind,
+                harvest_run=run_id,
+                card=_card(card),
+            )
+        )
+        return forgotten
+
+
+def _card(card: Mapping[str, str] | None) -> str:
+    return orjson.dumps(dict(card or {})).decode()
 
 
 def _unfinished(row: Row, kind: str, scope: str) -> Row | None:
@@ -160,6 +210,7 @@ def end(
     with store.transaction() as connection:
         run = connection.execute(sa.select(t.runs).where(t.runs.c.id == run_id)).one()
         source = connection.execute(sa.select(t.sources).where(t.sources.c.name == run.source)).one()
+        is_its_own = source.origin == run.origin  # else no page came, and what is held is of another origin
         connection.execute(
             t.runs.update()
             .where(t.runs.c.id == run_id)
@@ -167,12 +218,12 @@ def end(
                 state=state,
                 error=error,
                 ended_at=now(),
-                announced=source.announced,
+                announced=source.announced if is_its_own else None,
                 window_until=source.harvest_began if run.kind == "changes" else None,
                 **(traffic or {}),
             )
         )
-        if state != ENDED_WELL:
+        if state != ENDED_WELL or not is_its_own:
             return
         began = source.harvest_began or run.started_at
         closed = {"bookmark": None, "harvest_began": None, "harvest_run": None, "fresh_at": began}
@@ -231,7 +282,7 @@ def _moment(stamp: str | None) -> datetime | None:
     return datetime.fromisoformat(stamp) if stamp else None
 
 
-def begin_reread(store: Store, source: str, *, origin: str, scope: str) -> int:
+def begin_reread(store: Store, source: str, *, origin: str, scope: str, code: str | None = None) -> int:
     """Begin a run that reads stored documents again; it takes no part in harvests."""
     with store.transaction() as connection:
         _clear_dead_runs(store, connection, source)
@@ -245,6 +296,7 @@ def begin_reread(store: Store, source: str, *, origin: str, scope: str) -> int:
                 started_at=now(),
                 heartbeat_at=now(),
                 worker=_worker(),
+                code=code,
             )
         )
         return inserted_id(inserted)

@@ -41,6 +41,8 @@ class Past:
     first_at: datetime | None
     """When the oldest of the runs looked at began."""
     error: str | None
+    origin: str | None = None
+    """Of the last run; what is held may be of another, while that run's upstream has not answered."""
 
 
 def pasts(store: Store) -> dict[str, Past]:
@@ -96,6 +98,7 @@ def _past(connection: sa.Connection, source: str) -> Past:
         is_stopped=bool(last.cancel_asked) if last else False,
         first_at=_moment(rows[-1].started_at) if rows else None,
         error=last.error if last else None,
+        origin=last.origin if last else None,
     )
 
 

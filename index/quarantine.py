@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from index import tables as t
 from index.batch import Raw, Unread
@@ -56,21 +55,20 @@ def listing(store: Store, wanted: Wanted, *, size: int, after: int = 0) -> Listi
 def find(store: Store, did: int) -> dict[str, Any] | None:
     """Answer one document set aside: why, when, by which run and code, and its text as it came.
 
-    `raw` is None when the text itself was lost; `code` is None when the run was older than its note.
+    `raw` is None when the text itself was lost; `code` is None for a run of before versions were noted.
     """
-    columns = (t.quarantine, t.documents.c.raw, t.documents.c.media_type, t.documents.c.kept_at)
+    held = t.documents.c
     query = (
-        sa.select(*columns)
-        .join(t.documents, t.documents.c.did == t.quarantine.c.did)
+        sa.select(t.quarantine, held.raw, held.media_type, held.kept_at, t.runs.c.code)
+        .join(t.documents, held.did == t.quarantine.c.did)
+        .outerjoin(t.runs, t.runs.c.id == t.quarantine.c.run_id)
         .where(t.quarantine.c.did == did)
     )
     with store.reading() as connection:
         row = connection.execute(query).one_or_none()
-        if row is None:
-            return None
-        code = connection.execute(sa.select(t.meta.c.value).where(t.meta.c.key == _key(row.run_id)))
-        version = code.scalar_one_or_none()
-    return {**plain(row), "raw": store.unpack(row.raw) if row.raw else None, "code": version}
+    if row is None:
+        return None
+    return {**plain(row), "raw": store.unpack(row.raw) if row.raw else None}
 
 
 def documents(store: Store, wanted: Wanted, batch: int) -> Iterator[list[Unread]]:
@@ -88,13 +86,6 @@ def documents(store: Store, wanted: Wanted, batch: int) -> Iterator[list[Unread]
             Unread(row.did, Raw(row.upstream_id, store.unpack(row.raw), row.media_type), row.hash)
             for row in rows
         ]
-
-
-def note_code(store: Store, run_id: int, version: str) -> None:
-    """Note which version of the code a run reads with: a mapping's number alone does not tell its faults."""
-    noted = insert(t.meta).values(key=_key(run_id), value=version)
-    with store.transaction() as connection:
-        connection.execute(noted.on_conflict_do_nothing())
 
 
 def shape(reason: str) -> str:
@@ -122,7 +113,3 @@ def _by_shape(counted: list[tuple[str, str, int, int]]) -> list[dict[str, Any]]:
         {"source": source, "reason": reason, "count": count, "example": first[source, reason]}
         for (source, reason), count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     ]
-
-
-def _key(run_id: int) -> str:
-    return f"code of run {run_id}"

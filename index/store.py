@@ -25,6 +25,8 @@ from index.sql import Row, plain, revision_of
 # Compiled once, whatever the number of records: a search must not wait for SQL to be written.
 _BY_NUMBER = sa.select(t.records).where(t.records.c.rid.in_(sa.text("SELECT value FROM json_each(:rids)")))
 
+_LAST_RUN = (t.runs.c.code, t.runs.c.unchanged_answers)
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -77,6 +79,10 @@ class SourceState:
     last_state: str | None
     last_error: str | None
     last_run: int | None
+    code: str | None
+    """Version of the program of the last run."""
+    unchanged_answers: int
+    """Answers of the last run that said 304."""
     card: Mapping[str, str]
     """What the source says about itself: title, homepage, terms, how it is harvested."""
 
@@ -270,7 +276,7 @@ class Store:
             .subquery()
         )
         query = (
-            sa.select(t.sources, t.runs.c.state, t.runs.c.error, t.runs.c.id.label("run_id"))
+            sa.select(t.sources, t.runs.c.state, t.runs.c.error, t.runs.c.id.label("run_id"), *_LAST_RUN)
             .outerjoin(last, last.c.source == t.sources.c.name)
             .outerjoin(t.runs, t.runs.c.id == last.c.id)
             .order_by(t.sources.c.name)
@@ -289,6 +295,8 @@ class Store:
                     row.state,
                     row.error,
                     row.run_id,
+                    row.code,
+                    row.unchanged_answers or 0,
                     orjson.loads(row.card or b"{}"),
                 )
                 for row in connection.execute(query)

@@ -76,6 +76,8 @@ runs = Table(
     Column("window_from", String),  # changes of this span were asked for, by the upstream's clock
     Column("window_until", String),
     Column("cancel_asked", Integer, nullable=False, server_default="0"),  # somebody wants it to stop
+    Column("code", String),  # version of the program; None where it is not known
+    Column("unchanged_answers", Integer, nullable=False, server_default="0"),  # 304: what we keep still holds
     Index("runs_by_source", "source", "id"),
 )
 
@@ -284,6 +286,8 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "ALTER TABLE runs ADD COLUMN window_from VARCHAR",
         "ALTER TABLE runs ADD COLUMN window_until VARCHAR",
         "ALTER TABLE runs ADD COLUMN cancel_asked INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE runs ADD COLUMN code VARCHAR",
+        "ALTER TABLE runs ADD COLUMN unchanged_answers INTEGER NOT NULL DEFAULT 0",
         *(str(CreateTable(table)) for table in NEW_IN_2),
         *(str(CreateIndex(index)) for table in NEW_IN_2 for index in table.indexes),
         # What is held now was held when it was last read; when older revisions were reached nobody noted.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import orjson
 import sqlalchemy as sa
 
 from index import tables as t
@@ -15,6 +16,16 @@ def told(store: Store) -> dict[str, str]:
     """Answer what was noted, by what it is about."""
     with store.reading() as connection:
         return {row.about: row.state for row in connection.execute(sa.select(t.told))}
+
+
+def told_by(store: Store) -> dict[str, tuple[int, int]]:
+    """Answer how many messages each channel took, and how many tries failed."""
+    found = {}
+    for about, state in told(store).items():
+        if "/" not in about:  # with a slash it is what a channel knows of a source
+            counts = orjson.loads(state)
+            found[about] = counts["sent"], counts["failed"]
+    return found
 
 
 def note(store: Store, states: Mapping[str, str]) -> None:

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from config import VERSION
+
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
     "quickstart",
@@ -91,6 +93,8 @@ def test_status_and_sources_tell_what_is_held(node: Path) -> None:
     status = json.loads(run("status", "--json", cwd=node)[0])
     assert status["sources"]["empiar"]["current"] >= 40
     assert status["revision"] == status["indexed"]
+    empiar = status["sources"]["empiar"]
+    assert (empiar["code"], empiar["unchanged_answers"]) == (VERSION, 0)
     listed = json.loads(run("sources", "--json", cwd=node)[0])["sources"]
     assert {"empiar"} <= {source["name"] for source in listed}
     assert "empiar" in run("sources", cwd=node)[0]

@@ -19,8 +19,8 @@ import pytest
 import structlog
 
 from api import cli
-from index.backup import UNFINISHED
 from index.engines.tantivy import TantivyEngine
+from index.scratch import UNFINISHED
 from tests.api.test_cli import _address, run, start
 
 Here = Callable[..., tuple[str, str]]
@@ -114,7 +114,7 @@ def test_ctrl_c_leaves_no_half_backup(node: Path) -> None:
         connection.executemany("INSERT INTO ballast VALUES (randomblob(1000000))", [()] * 80)
         connection.commit()
     process = start("backup", "backups/b.zst", cwd=node)
-    while not list((node / "backups").glob(f"{UNFINISHED}*/*")) and process.poll() is None:
+    while not list((node / "backups").glob(f"{UNFINISHED}*/store.sqlite")) and process.poll() is None:
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)

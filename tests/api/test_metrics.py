@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,9 +19,13 @@ from api import logs
 from api.node import NODE, Limits, Node
 from api.problem import Problem
 from config import VERSION
+from config.alerts import Command
+from harvester.alerts import Teller
+from harvester.channels import NotSent
 from harvester.replicas.server import Fault
 from index import ledger
 from index.figures import OUTCOMES, figures, waiting_since
+from index.past import note_schedules
 from index.record import Record
 from index.store import Store
 from tests.api.serving import FULL, Client
@@ -73,9 +78,49 @@ async def test_the_last_run_stands_in_exactly_one_state_and_tells_its_counts(cli
     (run, *_) = node_of(client).store.runs("demo")
     for outcome in OUTCOMES:
         assert of(found, "last_run_documents", source="demo", outcome=outcome) == run[outcome]
-    for name in ("requests", "bytes", "retries"):
+    for name in ("requests", "bytes", "retries", "unchanged_answers"):
         assert of(found, f"last_run_{name}", source="demo") == run[name]
     assert of(found, "last_run_waited_seconds", source="demo") == run["waited"]
+
+
+async def test_the_last_and_the_next_harvest_are_told_as_times(client: Client) -> None:
+    store = node_of(client).store
+    note_schedules(store, {"demo": "6h"})
+    found = await scrape(client)
+    ended = datetime.fromisoformat(store.runs("demo")[0]["ended_at"]).timestamp()
+    assert of(found, "last_harvest_seconds", source="demo") == ended
+    assert ended + 6 * 3600 <= of(found, "next_harvest_seconds", source="demo") < ended + 7 * 3600
+
+
+async def test_a_source_under_way_or_switched_off_has_no_next_harvest(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.metrics.CACHED_FOR", 0.0)
+    store, coming = node_of(client).store, ("headwater_next_harvest_seconds", frozenset({("source", "demo")}))
+    note_schedules(store, {"demo": "off"})
+    assert coming not in await scrape(client)
+    note_schedules(store, {"demo": "6h"})
+    assert coming in await scrape(client)
+    ledger.begin(store, "demo", origin="replica", scope="everything", kind="full", card={"schedule": "6h"})
+    assert coming not in await scrape(client)
+
+
+async def test_alerts_are_counted_by_channel(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def taken(channel: Command, _message: object) -> None:
+        if channel.argv == ["false"]:
+            raise NotSent("nobody is there")
+
+    monkeypatch.setattr("harvester.alerts.send", taken)
+    store = node_of(client).store
+    channels = {name: Command(kind="command", argv=[name], policy="always") for name in ("true", "false")}
+    teller = Teller(store, dict(channels), {}, "here")
+    await teller.look()
+    fill(store, [FULL.model_copy(update={"id": "demo:new"})])
+    await teller.look()
+    found = await scrape(client)
+    for channel, counts in (("true", (1, 0)), ("false", (0, 1))):
+        told = (of(found, f"alerts_{name}_total", channel=channel) for name in ("told", "failed"))
+        assert tuple(told) == counts
 
 
 async def test_the_program_names_itself(client: Client) -> None:

@@ -13,7 +13,7 @@ from harvester import registry
 from harvester.errors import BadRecord
 from harvester.run import reread
 from harvester.scope import Placed
-from index import quarantine
+from index import ledger
 from index.quarantine import Wanted, documents, find, listing, shape
 from index.store import Store
 from tests.api.serving import Client
@@ -80,7 +80,9 @@ def test_a_document_is_shown_whole_with_the_code_that_set_it_aside(aside: Store)
     found = find(aside, did)
     assert found is not None
     assert (found["raw"], found["mapping_version"], found["code"]) == (b"{}", 1, None)
-    quarantine.note_code(aside, found["run_id"], "7.8")
+    run = ledger.begin(aside, "other", origin="replica", scope="everything", kind="full", code="7.8")
+    (did,) = set_aside(aside, {"b": b"{}"}, "other")
+    ledger.end(aside, run.run_id, state="complete")
     again = find(aside, did)
     assert again is not None
     assert again["code"] == "7.8"

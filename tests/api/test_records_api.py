@@ -6,9 +6,14 @@ from typing import Any
 
 import pytest
 from rdflib import Graph, Literal
+from yarl import URL
 
+from api.node import NODE
 from api.records import negotiate
-from tests.api.serving import Client
+from index.record import Identifier
+from index.store import Store
+from tests.api.serving import BARE, Client
+from tests.index.filling import fill
 
 
 async def test_a_record_is_answered_whole(client: Client) -> None:
@@ -106,6 +111,26 @@ async def test_a_record_of_which_little_is_known_can_be_written_in_every_form(cl
         assert (await client.get(f"/records/demo:bare?format={form}")).status == 200
 
 
-async def test_a_doi_or_accession_leads_to_its_record(client: Client) -> None:
-    answer = await client.get("/records/EMPIAR-10001", allow_redirects=False)
-    assert answer.status in {303, 404}
+@pytest.mark.parametrize("place", ["/records", "/api/v1/records"])
+@pytest.mark.parametrize("name", ["10.1234/alone", "10.1234%2Falone", "EMPIAR-10777"])
+@pytest.mark.parametrize("asked", ["", "?format=json&note=a%26b&note=%C3%BC"])
+async def test_a_doi_or_accession_leads_to_its_record_with_what_was_asked_beside_it(
+    place: str, name: str, asked: str, client: Client
+) -> None:
+    alone = Identifier(scheme="doi", value="10.1234/alone"), Identifier(scheme="empiar", value="EMPIAR-10777")
+    fill(store_of(client), [BARE.model_copy(update={"id": "demo:alone", "identifiers": alone})])
+    answer = await client.get(URL(f"{place}/{name}{asked}", encoded=True), allow_redirects=False)
+    assert answer.status == 303
+    assert URL(answer.headers["Location"], encoded=True) == URL(f"{place}/demo:alone{asked}", encoded=True)
+    there = await client.get(URL(answer.headers["Location"], encoded=True))
+    as_json = asked or place.startswith("/api")
+    assert (there.status, there.content_type) == (200, "application/json" if as_json else "text/html")
+
+
+async def test_a_doi_of_several_records_leads_to_none_of_them(client: Client) -> None:
+    assert (await client.get("/records/10.1234%2Fone")).status == 404
+
+
+def store_of(client: Client) -> Store:
+    assert client.app is not None
+    return client.app[NODE].store

@@ -24,6 +24,7 @@ async def test_one_source_has_its_runs(client: Client) -> None:
     body = await (await client.get("/api/v1/sources/demo")).json()
     assert len(body["runs"]) == 2
     assert "worker" not in body["runs"][0]
+    assert {"code", "unchanged_answers"} <= body["runs"][0].keys()
     runs = await (await client.get("/api/v1/sources/demo/runs")).json()
     assert runs["runs"][0]["findings"] == []
 

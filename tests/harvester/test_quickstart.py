@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,6 +58,28 @@ async def test_an_upstream_that_cannot_be_reached_is_answered_by_its_replica(sto
     assert (report.state, report.origin) == ("complete", "replica")
     assert any("origin: replica" in text for text in told)
     assert origins(store) == {"replica"}
+
+
+async def test_a_later_start_without_the_upstream_takes_nothing_away_on_the_way(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await start(store)
+    revision, ids, held = store.revision(), store.ids("empiar"), []
+    monkeypatch.setattr(
+        quickstart, "_replica", _noting(quickstart._replica, lambda: held.append(store.ids("empiar")))
+    )
+    (report,), _ = await start(store)
+    assert (report.state, report.counts["unchanged"]) == ("complete", len(ids))
+    assert held == [ids]  # when the upstream had not answered, everything was still there
+    assert (store.revision(), store.ids("empiar")) == (revision, ids)
+
+
+def _noting(started: Callable[[str], Any], note: Callable[[], None]) -> Callable[[str], Any]:
+    def noted(name: str) -> Any:
+        note()
+        return started(name)
+
+    return noted
 
 
 async def test_an_upstream_that_answers_is_taken_live(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

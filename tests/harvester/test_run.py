@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from config import VERSION
+from config.settings import Settings
+from harvester import jobs, registry
 from harvester import reader as reading
-from harvester import registry
 from harvester.http import Http, Polite
 from harvester.reader import Reader, read_batch
 from harvester.rehearse import REPLICAS, Stock
@@ -19,9 +21,14 @@ from harvester.replicas.server import Fault, Replica
 from harvester.run import Order, harvest, reread
 from harvester.source import Card
 from index import intake, ledger
+from index import tables as t
 from index.batch import Unread
+from index.past import pasts
 from index.store import Store
 from tests.conftest import IMPATIENT, Bench, bench_of
+
+NOBODY = "http://127.0.0.1:9"
+"""A port of loopback at which nobody listens."""
 
 
 class Loopback(Http):
@@ -33,12 +40,12 @@ class Loopback(Http):
         return super().client(card, replica=replica or self.base)
 
 
-async def live(store: Store, base: str) -> Any:
-    """Harvest IDR as if it were the live upstream."""
+async def live(store: Store, base: str, name: str = "idr") -> Any:
+    """Harvest a source as if it were the live upstream."""
     async with Loopback(user_agent="Headwater/test (+mailto:test@example.org)", manners=IMPATIENT) as http:
         assert isinstance(http, Loopback)
         http.base = base
-        return await harvest(store, http, Order(registry.source("idr"), "everything", "full"))
+        return await harvest(store, http, Order(registry.source(name), "everything", "full"))
 
 
 async def test_a_complete_harvest_that_holds_too_little_is_not_believed(store: Store) -> None:
@@ -74,6 +81,86 @@ async def test_live_records_take_the_place_of_a_replicas_and_never_stand_beside_
             await live(bench.store, upstream.base)
         origins = {kept.origin for id_ in bench.content() if (kept := bench.store.get(id_))}
         assert origins == {"live"}
+
+
+def held(store: Store) -> tuple[Any, ...]:
+    """All that a source has: where it stands, without how its last run went, and its records."""
+    state = store.source_states()["idr"]
+    return replace(state, last_state=None, last_error=None, last_run=None), store.ids("idr"), store.revision()
+
+
+async def test_a_live_upstream_that_does_not_answer_costs_nothing_of_what_a_replica_gave(
+    tmp_path: Path,
+) -> None:
+    async with bench_of("idr", tmp_path) as bench:
+        await bench.harvest()
+        before = held(bench.store)
+        report = await live(bench.store, NOBODY)
+        assert (report.state, report.pages) == ("partial", 0)
+        assert held(bench.store) == before
+        assert (
+            bench.store.runs("idr")[0]["announced"] is None
+        )  # what the replica announced is no word of theirs
+        assert pasts(bench.store)["idr"].fresh_at is not None
+
+
+async def test_a_bookmark_and_unread_documents_are_kept_for_their_own_origin(tmp_path: Path) -> None:
+    async with bench_of("empiar", tmp_path) as bench:
+        bench.replica.faults.append(Fault("503", at=4, times=1000))
+        assert (await bench.harvest()).state == "partial"
+        assert bench.store.source_states()["empiar"].bookmark is not None
+        with bench.store.transaction() as connection:
+            connection.execute(t.documents.update().values(state="unread"))
+        waiting = len(intake.unread(bench.store, "empiar", 500))
+        assert waiting
+        await live(bench.store, NOBODY, "empiar")
+        assert len(intake.unread(bench.store, "empiar", 500)) == waiting
+        run = ledger.begin(bench.store, "empiar", origin="live", scope="everything", kind="full")
+        assert (run.bookmark, run.displaces) == (None, "replica")
+        ledger.end(bench.store, run.run_id, state="partial")
+        bench.replica.faults.clear()
+        report = await bench.harvest()
+        assert (report.state, report.origin) == ("complete", "replica")
+        assert report.harvest_run == 1  # it went on where the replica was left
+
+
+def test_the_watermark_of_a_replica_is_no_watermark_of_the_upstream(store: Store) -> None:
+    first = ledger.begin(store, "dryad", origin="replica", scope="everything", kind="full")
+    ledger.end(store, first.run_id, state="complete")
+    assert ledger.begin(store, "dryad", origin="live", scope="everything", kind="changes").since is None
+    order = jobs.order_of(store, Settings(), jobs.Wanted(["dryad"], "everything"), "dryad", None)
+    assert order.kind == "full"
+    order = jobs.order_of(store, Settings(), jobs.Wanted(["dryad"], "everything"), "dryad", NOBODY)
+    assert order.kind == "changes"
+
+
+def test_a_run_that_got_no_page_closes_no_harvest_of_another_origin(store: Store) -> None:
+    first = ledger.begin(store, "dryad", origin="replica", scope="everything", kind="full")
+    ledger.end(store, first.run_id, state="complete")
+    before = store.source_states()["dryad"].fresh_at
+    other = ledger.begin(store, "dryad", origin="live", scope="imaging", kind="full", card={"title": "Dryad"})
+    ledger.end(store, other.run_id, state="complete")
+    state = store.source_states()["dryad"]
+    assert (state.origin, state.scope, state.fresh_at) == ("replica", "everything", before)
+
+
+async def test_a_run_notes_the_program_and_the_answers_that_had_not_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench_of("empiar", tmp_path) as bench:
+        client = bench.http.client
+
+        def told_of_304(card: Card, **where: Any) -> Polite:
+            found = client(card, **where)
+            found.traffic.unchanged = 3
+            return found
+
+        monkeypatch.setattr(bench.http, "client", told_of_304)
+        await bench.harvest()
+        reread(bench.store, registry.source("empiar"))
+        again, first = bench.store.runs("empiar")
+    assert (first["code"], first["unchanged_answers"]) == (VERSION, 3)
+    assert (again["code"], again["unchanged_answers"]) == (VERSION, 0)
 
 
 async def test_a_list_shorter_than_announced_is_partial_and_the_next_harvest_begins_anew(

@@ -277,6 +277,27 @@ async def test_offline_what_was_read_live_is_never_replaced(world: Upstreams) ->
     assert world.store.source_states()["empiar"].origin == "live"
 
 
+async def test_an_upstream_whose_replica_stays_meanwhile_is_tried_again_with_growing_waits(
+    world: Upstreams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nobody(*_: object) -> Report:
+        raise AssertionError("asked although it is not due")
+
+    monkeypatch.setattr(scheduling, "harvest", nobody)
+    failed(world.store, "empiar", state="complete")
+    async with world.kept("empiar", offline=False, empiar="off") as keeper:
+        keeper.schedules = scheduling.effective(Settings(), ["empiar"])
+        assert keeper.dues()["empiar"].why == "never harvested"  # not live, whatever the replica gave
+        for again, minutes in ((2, 5), (3, 10)):
+            run = ledger.begin(world.store, "empiar", origin="live", scope="everything", kind="full")
+            ledger.end(world.store, run.run_id, state="partial", error="made up")
+            due = keeper.dues()["empiar"]
+            assert due.at is not None
+            assert due.why == f"try {again}"
+            assert timedelta(minutes=minutes - 1) < due.at - world.clock() < timedelta(minutes=minutes + 1)
+    assert world.store.source_states()["empiar"].origin == "replica"
+
+
 async def test_the_scope_that_was_harvested_first_stays_unless_the_settings_name_another(
     world: Upstreams,
 ) -> None:

@@ -15,6 +15,7 @@ import zstandard
 from index import backup as backups
 from index.backup import Damaged, InUse, NotRestorable, backup, read_manifest, restore
 from index.record import Record
+from index.scratch import UNFINISHED
 from index.store import Store
 from tests.index.filling import fill
 
@@ -50,7 +51,7 @@ def saved(filled: Path, tmp_path: Path) -> Path:
 
 
 def leftovers(folder: Path) -> list[str]:
-    return [file.name for file in folder.iterdir() if file.name.startswith(backups.UNFINISHED)]
+    return [file.name for file in folder.iterdir() if file.name.startswith(UNFINISHED)]
 
 
 def test_what_is_restored_is_what_was_backed_up(filled: Path, saved: Path, tmp_path: Path) -> None:

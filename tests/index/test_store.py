@@ -238,7 +238,7 @@ def test_a_store_of_version_1_becomes_like_a_new_one(store: Store) -> None:
     with store.transaction() as connection:
         for table in t.NEW_IN_2:
             connection.exec_driver_sql(f"DROP TABLE {table.name}")
-        for column in ("window_from", "window_until", "cancel_asked"):
+        for column in ("window_from", "window_until", "cancel_asked", "code", "unchanged_answers"):
             connection.exec_driver_sql(f"ALTER TABLE runs DROP COLUMN {column}")
         connection.exec_driver_sql("UPDATE meta SET value = '1' WHERE key = 'schema_version'")
     with Store(store.path) as brought, brought.reading() as connection:

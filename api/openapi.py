@@ -107,6 +107,7 @@ def spec() -> Node:
         _parameter("cursor", "`next` of the answer before; whatever decides what is found must stay"),
         _parameter("withdrawn", "Tombstones: left out (the default), too, or only", enum=list(TOMBSTONES)),
         _parameter("as_of", f"What was held then: {FORMS}"),
+        _parameter("expand", "Also look for other names: yes (the default), no", enum=["yes", "no"]),
     ]
     name = _parameter("name", "Name of a source", "path")
     anything: Node = {"type": "object"}
@@ -323,6 +324,7 @@ def _schemas() -> Node:
             "took_ms",
             "snapshot",
             "as_of",
+            "expanded",
             "sources",
             "warnings",
         ],
@@ -333,6 +335,19 @@ def _schemas() -> Node:
             "next": {"type": ["string", "null"], "description": "Cursor of the next page"},
             "took_ms": {"type": "number"},
             "snapshot": {**count, "description": "Revision of the catalogue that was searched"},
+            "expanded": {
+                "type": "array",
+                "description": "What was looked for besides the words, and why; `expand=no` leaves it",
+                "items": {
+                    "type": "object",
+                    "required": ["word", "as", "because"],
+                    "properties": {
+                        "word": {"type": "string"},
+                        "as": {"type": "array", "items": {"type": "string"}},
+                        "because": {"type": "string"},
+                    },
+                },
+            },
             "as_of": {"oneOf": [{"$ref": "#/components/schemas/Moment"}, {"type": "null"}]},
             "sources": {"type": "object", "description": "Freshness and completeness of each source"},
             "warnings": {"type": "array", "items": {"type": "string"}},

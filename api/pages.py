@@ -62,6 +62,9 @@ async def search(request: web.Request) -> web.Response:
         sort=query.get("sort", ""),
         withdrawn=query.get("withdrawn", ""),
         as_of=query.get("as_of", ""),
+        expand=query.get("expand", ""),
+        as_typed_url=_with(query, "expand", "no"),
+        expanded_url=_without(query, "expand", "no"),
         error=error,
         chosen=[(FACET_TITLES.get(n.removeprefix("-"), n), n, v, _without(query, n, v)) for n, v in chosen],
         answer=answer,
@@ -116,7 +119,7 @@ async def web_file(request: web.Request) -> web.Response:
     return web.Response(body=file.read_bytes(), content_type=kinds[name.rpartition(".")[2]], headers=headers)
 
 
-_NOT_FILTERS = {"q", "sort", "cursor", "size", "facets", "facet_size"}
+_NOT_FILTERS = {"q", "sort", "cursor", "size", "facets", "facet_size", "expand"}
 
 
 def _result(hit: Hit) -> dict[str, Any]:

@@ -18,8 +18,9 @@ from index.moments import Moment
 from index.query import FILTERS, BadQuery, facets
 from index.search import LARGEST_PAGE, Answer, Hit, Request
 
-PARAMETERS = ("q", "sort", "size", "cursor", "facets", "facet_size", "withdrawn", "as_of")
+PARAMETERS = ("q", "sort", "size", "cursor", "facets", "facet_size", "withdrawn", "as_of", "expand")
 LARGEST_FACET = 100
+YES_OR_NO = ("yes", "no")
 
 
 async def search(request: web.Request) -> web.Response:
@@ -71,6 +72,7 @@ def question(query: MultiMapping[str]) -> Request:
         facet_size=number(query, "facet_size", default=10, low=1, high=LARGEST_FACET),
         withdrawn=choice(query, "withdrawn", TOMBSTONES) or "exclude",
         as_of=query.get("as_of") or None,
+        expand=choice(query, "expand", YES_OR_NO) != "no",
     )
 
 
@@ -91,6 +93,9 @@ def shape(node: Node, answer: Answer) -> dict[str, Any]:
             for name, facet in answer.facets.items()
         },
         "next": answer.next,
+        "expanded": [
+            {"word": each.word, "as": each.as_, "because": each.because} for each in answer.expanded
+        ],
         "took_ms": 0.0,
         "snapshot": answer.snapshot,
         "as_of": shape_moment(answer.as_of),

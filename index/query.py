@@ -13,10 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from index.entry import FACETS, HAS, TOKEN_FIELDS, fold
+from index.entry import FACETS, HAS, TOKEN_FIELDS, UP_FIELDS, VOCABULARIES, fold
 from index.values import identifiers, licenses, sizes
-from index.values.imaging_methods import IMAGING_METHODS
-from index.values.organisms import ORGANISMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,15 @@ class Between:
     high: int | None
 
 
-Query: TypeAlias = Everything | Words | Lookup | Both | Either | Without | OneOf | Between
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """Words, or what means the same; the words as they were asked count for more."""
+
+    part: Words
+    also: tuple[Words | OneOf, ...]
+
+
+Query: TypeAlias = Everything | Words | Lookup | Both | Either | Without | OneOf | Between | Expanded
 
 
 class BadQuery(ValueError):
@@ -181,10 +187,9 @@ def filters(asked: Mapping[str, Sequence[str]]) -> list[Query]:
 
 
 def _merged(field: str, parts: tuple[Query, ...]) -> Query:
-    if all(isinstance(part, OneOf) and part.field == field for part in parts):
-        return OneOf(
-            field, tuple(value for part in parts if isinstance(part, OneOf) for value in part.values)
-        )
+    held = UP_FIELDS.get(field, field)
+    if all(isinstance(part, OneOf) and part.field == held for part in parts):
+        return OneOf(held, tuple(value for part in parts if isinstance(part, OneOf) for value in part.values))
     return Either(parts)
 
 
@@ -197,17 +202,16 @@ def _filter(field: str, value: str) -> Query:
         raise BadQuery(f"has={value!r} is unknown; there are {', '.join(HAS)}")
     if field in _ID_FIELD and (id_ := _as_id(value)):
         return OneOf(_ID_FIELD[field], (id_,))
-    return OneOf(field, (token(field, value),))
+    return OneOf(UP_FIELDS.get(field, field), (token(field, value),))
 
 
 def token(field: str, value: str) -> str:
     """Turn what somebody wrote into the token the index holds."""
     if field in {"source", "has", "access"}:
         return value.strip()
-    if field == "organism":
-        return ORGANISMS.find(value) or ORGANISMS.compact(value) or fold(value)
-    if field == "imaging_method":
-        return IMAGING_METHODS.find(value) or IMAGING_METHODS.compact(value) or fold(value)
+    if field in VOCABULARIES:
+        vocabulary = VOCABULARIES[field]
+        return vocabulary.meant(value) or vocabulary.compact(value) or fold(value)
     if field == "license":
         license_, _reason = licenses.clean(value)
         return license_.spdx if license_ and license_.spdx else fold(value)
@@ -249,6 +253,9 @@ def highlights(query: Query) -> Iterator[Words]:
             yield query
         case Lookup():
             yield query.words
+        case Expanded(asked, also):
+            yield asked
+            yield from (other for other in also if isinstance(other, Words))
         case Both(parts) | Either(parts):
             for part in parts:
                 yield from highlights(part)

@@ -16,13 +16,12 @@ from dataclasses import dataclass, field
 import orjson
 
 from index.engines import Engine, FacetCount, Found, Position, Snapshot, Sort, Tombstones
-from index.entry import fold
+from index.entry import VOCABULARIES, fold
+from index.expand import Expansion, expand
 from index.moments import Moment, moment
 from index.query import BadQuery, Both, Everything, Query, filters, parse
 from index.record import Json
 from index.store import Kept, Store
-from index.values.imaging_methods import IMAGING_METHODS
-from index.values.organisms import ORGANISMS
 
 LARGEST_PAGE = 100
 SNIPPET_CHARACTERS = 240
@@ -50,6 +49,8 @@ class Request:
     cursor: str | None = None
     facet_size: int = FACET_VALUES
     withdrawn: Tombstones = "exclude"
+    expand: bool = True
+    """Also look for what the words mean besides what they say; what it was is in the answer."""
     as_of: str | None = None
     """A day, a time or a revision: answer what the node held then."""
 
@@ -96,6 +97,8 @@ class Answer:
     """The revision that was searched."""
     as_of: Moment | None = None
     """The past that was asked for."""
+    expanded: tuple[Expansion, ...] = ()
+    """What was looked for besides the words."""
 
 
 class Catalogue:
@@ -113,7 +116,8 @@ class Catalogue:
             Behind: the past that is asked for is not indexed yet.
             SnapshotGone: a relevance cursor whose index state is gone; the search must start again.
         """
-        query = compose(request.words, request.filters)
+        asked = compose(request.words, request.filters)
+        query, expanded = expand(asked) if request.expand else (asked, ())
         sort = request.sort or ("newest" if isinstance(parse(request.words), Everything) else "relevance")
         print_ = _print_of(query, request)
         cursor = _open_cursor(request.cursor, sort, print_)
@@ -139,6 +143,7 @@ class Catalogue:
             None if counts_only else _close_cursor(found.next, at, sort, print_),
             at,
             as_of,
+            expanded,
         )
 
     def _past(self, asked: str) -> Moment:
@@ -177,9 +182,8 @@ class Catalogue:
 
     def label(self, snapshot: Snapshot, field_: str, value: str) -> str:
         """Say how to show a token: by the vocabulary, or as the first record with it writes it."""
-        if field_ in {"organism", "imaging_method"}:
-            vocabulary = ORGANISMS if field_ == "organism" else IMAGING_METHODS
-            known = vocabulary.label(value)
+        if field_ in VOCABULARIES:
+            known = VOCABULARIES[field_].label(value)
             if known is not None:
                 return known
         if field_ in {"source", "year", "access", "format"}:

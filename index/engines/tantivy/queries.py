@@ -10,11 +10,17 @@ from typing import TypeAlias
 import tantivy
 from tantivy import Filter, Occur, Tokenizer
 
-from index.query import Between, Both, Either, Everything, Lookup, OneOf, Query, Without, Words
+from index.marking import Marker, Sought
+from index.query import Between, Both, Either, Everything, Expanded, Lookup, OneOf, Query, Without, Words
+from index.spelling import beginnings, spellings
 
 TEXT, TITLE, NAMES = "text", "title", "names"
 TITLE_BOOST, BEARER_BOOST, POINTER_BOOST = 3.0, 1000.0, 50.0
 """A word in the title tells more than one in the text; who bears an identifier comes before who names it."""
+
+ALSO_BOOST, TERM_SCORE = 0.5, 1.0
+"""What means the same counts for half, and a term in the record's own field as much as a middling word, so
+that records that use the reader's own words come first."""
 
 Clause: TypeAlias = tuple[Occur, tantivy.Query]
 
@@ -37,6 +43,7 @@ class Compiler:
         self, schema: tantivy.Schema, words: tantivy.TextAnalyzer, plain: tantivy.TextAnalyzer
     ) -> None:
         self.schema, self._words, self._plain = schema, words, plain
+        self.marker = Marker(words.analyze)
 
     def compile(self, query: Query) -> tantivy.Query:
         """Compile a query."""
@@ -47,6 +54,8 @@ class Compiler:
                 return self.words(query) if isinstance(query, Words) else self._lookup(query)
             case Both() | Either() | Without():
                 return self._joined(query)
+            case Expanded(part, also):
+                return tantivy.Query.disjunction_max_query([self.words(part), *map(self._also, also)])
             case OneOf(field, values):
                 return unscored(self.tokens(field, values))
             case Between(field, low, high):
@@ -89,23 +98,36 @@ class Compiler:
             ]
         )
 
-    def split(self, words: Words) -> list[str]:
-        """Cut words as the text was cut, into stems."""
-        return list(self._words.analyze(words.text))
+    def split(self, words: Words) -> list[list[str]]:
+        """Cut words as the text was cut, into stems; more than once where hyphens can be left out."""
+        cut = (list(self._words.analyze(spelling)) for spelling in spellings(words.text))
+        return [stems for stems in cut if stems]
+
+    def sought(self, words: Words) -> list[Sought]:
+        """Say what to mark of words: the stems that were asked for."""
+        if words.prefix:
+            cut = (list(self._plain.analyze(spelling)) for spelling in beginnings(words.text))
+            return [Sought(tuple(plain), prefix=True) for plain in cut if plain]
+        return [Sought(tuple(stems)) for stems in self.split(words)]
 
     def words(self, words: Words) -> tantivy.Query:
         """Match words in the text; the title adds to the score."""
         if words.prefix:
             return self._prefix(words.text)
-        tokens = self._words.analyze(words.text)
-        if not tokens:
+        cut = self.split(words)
+        if not cut:
             return tantivy.Query.empty_query()
-        return tantivy.Query.boolean_query(
-            [
-                (Occur.Must, self._together(TEXT, tokens)),
-                (Occur.Should, tantivy.Query.boost_query(self._together(TITLE, tokens), TITLE_BOOST)),
-            ]
-        )
+        title = tantivy.Query.boost_query(self._any_of(TITLE, cut), TITLE_BOOST)
+        return tantivy.Query.boolean_query([(Occur.Must, self._any_of(TEXT, cut)), (Occur.Should, title)])
+
+    def _also(self, part: Words | OneOf) -> tantivy.Query:
+        if isinstance(part, OneOf):
+            return tantivy.Query.const_score_query(self.tokens(part.field, part.values), TERM_SCORE)
+        return tantivy.Query.boost_query(self.words(part), ALSO_BOOST)
+
+    def _any_of(self, field: str, cut: list[list[str]]) -> tantivy.Query:
+        found = [self._together(field, tokens) for tokens in cut]
+        return found[0] if len(found) == 1 else tantivy.Query.disjunction_max_query(found)
 
     def _together(self, field: str, tokens: list[str]) -> tantivy.Query:
         if len(tokens) == 1:
@@ -117,13 +139,14 @@ class Compiler:
 
         The text is stemmed, so "microscopy*" must also try the stem, "microscopi".
         """
-        plain = self._plain.analyze(text)
-        if not plain:
+        cut = [plain for spelling in beginnings(text) if (plain := list(self._plain.analyze(spelling)))]
+        if not cut:
             return tantivy.Query.empty_query()
-        beginnings = dict.fromkeys((plain[-1], *self._words.analyze(plain[-1])))
+        plain = cut[0]
+        held = dict.fromkeys(word for words in cut for word in (words[-1], *self._words.analyze(words[-1])))
         ends = [
             (Occur.Should, tantivy.Query.fuzzy_term_query(self.schema, TEXT, word, distance=0, prefix=True))
-            for word in beginnings
+            for word in held
         ]
         whole = [(Occur.Must, self.words(Words(word))) for word in plain[:-1]]
         return tantivy.Query.boolean_query([*whole, (Occur.Must, tantivy.Query.boolean_query(ends))])

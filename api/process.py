@@ -18,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 from api import terminal
 from api.status import Trouble
 from config.settings import settings_file
+from index.engines.tantivy import EngineBusy
 
 
 class Usage(Exception):  # the name says what is wrong
@@ -79,6 +80,8 @@ def told_in_one_line(command: Callable[[], None]) -> None:
         _end(f"settings: {settings_file()} is no TOML: {error}; mend it or move it away", 2)
     except Trouble as error:
         _end(str(error), 1)
+    except EngineBusy as error:  # its index was made with other vocabularies or by another version
+        _end(f"{error}, and made it otherwise than this command would; stop or restart that process", 1)
     except OperationalError as error:  # SQLite: the disk is full or fails, or somebody holds the store
         _end(
             f"the store cannot be used ({error.orig}); make room, or wait for whoever holds it, "

@@ -147,8 +147,8 @@ _SHORT = {"rdfs:": _RDFS, "owl:": _OWL, "oboInOwl:": _OIO, "obo:": OBO}
 def _functional(file: Path) -> Iterator[Term]:
     """Read the functional syntax, one axiom a line, as the OWL API writes it; only what terms need."""
     facts: dict[str, list[tuple[str, str]]] = {}
-    with _opened(file) as opened:
-        for line in io.TextIOWrapper(opened, "utf-8"):
+    with _opened(file) as opened, io.TextIOWrapper(opened, "utf-8") as lines:
+        for line in lines:
             axiom = _AXIOM.match(line)
             if axiom is None:
                 continue
@@ -219,8 +219,8 @@ def _names_table(file: Path) -> Iterator[Term]:
 
 
 def _table(file: Path) -> Iterator[dict[str, str]]:
-    with _opened(file) as opened:
-        yield from csv.DictReader(io.TextIOWrapper(opened, "utf-8", newline=""), delimiter="\t")
+    with _opened(file) as opened, io.TextIOWrapper(opened, "utf-8", newline="") as lines:
+        yield from csv.DictReader(lines, delimiter="\t")
 
 
 # ---- NCBI's dump -------------------------------------------------------------------------------

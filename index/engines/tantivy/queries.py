@@ -123,7 +123,9 @@ class Compiler:
     def _also(self, part: Words | OneOf) -> tantivy.Query:
         if isinstance(part, OneOf):
             return tantivy.Query.const_score_query(self.tokens(part.field, part.values), TERM_SCORE)
-        return tantivy.Query.boost_query(self.words(part), ALSO_BOOST)
+        # A phrase scores as many words as it has; a longer name is no better proof than a short one.
+        longest = max((len(stems) for stems in self.split(part)), default=1)
+        return tantivy.Query.boost_query(self.words(part), ALSO_BOOST / longest)
 
     def _any_of(self, field: str, cut: list[list[str]]) -> tantivy.Query:
         found = [self._together(field, tokens) for tokens in cut]

@@ -78,10 +78,8 @@ def told_in_one_line(command: Callable[[], None]) -> None:
         _end(f"settings: {error}", 2)
     except tomllib.TOMLDecodeError as error:
         _end(f"settings: {settings_file()} is no TOML: {error}; mend it or move it away", 2)
-    except Trouble as error:
+    except (Trouble, EngineBusy) as error:
         _end(str(error), 1)
-    except EngineBusy as error:  # its index was made with other vocabularies or by another version
-        _end(f"{error}, and made it otherwise than this command would; stop or restart that process", 1)
     except OperationalError as error:  # SQLite: the disk is full or fails, or somebody holds the store
         _end(
             f"the store cannot be used ({error.orig}); make room, or wait for whoever holds it, "

@@ -12,8 +12,9 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 
-from index.spelling import pieces
+from index.spelling import normal, pieces
 
 Cut = Callable[[str], Sequence[str]]
 
@@ -33,7 +34,7 @@ class Marker:
 
     def __init__(self, cut: Cut) -> None:
         """Take the engine's way: a word in, its stems out."""
-        self._stems = lru_cache(WORDS_KEPT)(lambda word: tuple(cut(word)))
+        self._stems = lru_cache(WORDS_KEPT)(lambda word: tuple(cut(normal(word))))
 
     def mark(self, text: str, sought: Iterable[Sought], length: int) -> str | None:
         """Cut the telling part of a text, at most about `length` characters; None where nothing is found.
@@ -41,33 +42,35 @@ class Marker:
         Returns:
             HTML, escaped, with <mark> around what was found.
         """
-        held = [(stem, begin, end) for begin, end, word in pieces(text) for stem in self._stems(word)]
-        places: dict[str, list[int]] = {}
-        for at, (stem, _, _) in enumerate(held):
-            places.setdefault(stem, []).append(at)
-        spans = sorted({span for each in sought for span in _spans(each, held, places)})
-        if not spans:
+        # Twenty texts are marked per page of results: what is done per word is done by built-in functions.
+        parts = pieces(text)
+        cut = list(map(self._stems, parts[1::2]))
+        stems = [stem for each in cut for stem in each]
+        runs = [(at, at + len(each.stems)) for each in sought for at in _places(each, stems)]
+        if not runs:
             return None
+        ends = list(accumulate(map(len, parts)))
+        word = [at for at, each in enumerate(cut) for _ in each]
+        spans = sorted({(ends[2 * word[first]], ends[2 * word[last - 1] + 1]) for first, last in runs})
         begin, end = _window(text, spans, length)
         return _marked(text, begin, end, spans)
 
 
-def _spans(
-    sought: Sought, held: Sequence[tuple[str, int, int]], places: dict[str, list[int]]
-) -> Iterable[tuple[int, int]]:
-    """Yield where in the text the stems follow each other."""
+def _places(sought: Sought, stems: Sequence[str]) -> list[int]:
+    """List where among a text's stems those that are sought follow each other."""
     first, count = sought.stems[0], len(sought.stems)
-    if sought.prefix and count == 1:
-        starts: Iterable[int] = (at for stem in places if stem.startswith(first) for at in places[stem])
+    if sought.prefix:
+        found = [at for at, stem in enumerate(stems) if stem.startswith(first)]
     else:
-        starts = places.get(first, ())
-    for at in starts:
-        if all(
-            place < len(held)
-            and (held[place][0].startswith(stem) if sought.prefix else held[place][0] == stem)
-            for place, stem in enumerate(sought.stems, at)
-        ):
-            yield held[at][1], held[at + count - 1][2]
+        found = [at for at, stem in enumerate(stems) if stem == first]
+    return found if count == 1 else [at for at in found if _follow(sought, stems[at : at + count])]
+
+
+def _follow(sought: Sought, stems: Sequence[str]) -> bool:
+    *whole, last = sought.stems
+    if len(stems) < len(sought.stems) or list(stems[:-1]) != whole:
+        return False
+    return stems[-1].startswith(last) if sought.prefix else stems[-1] == last
 
 
 def _window(text: str, spans: Sequence[tuple[int, int]], length: int) -> tuple[int, int]:

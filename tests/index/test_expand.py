@@ -256,7 +256,7 @@ def _bare(query: Query) -> Query:
     match query:
         case Expanded(part, _):
             return part
-        case Either((Both() as apart, Expanded())):
+        case Either((Both() as apart, Expanded(part))) if " " in part.text:  # only side by side
             return apart
         case Both(parts):
             flat: list[Query] = []

@@ -250,7 +250,8 @@ def test_a_changed_vocabulary_makes_the_index_again_by_itself(store: Store, tmp_
     sync(store, engine)
     assert Catalogue(store, engine).search(asked).total == 0
     load(tmp_path / "vocab", written(tmp_path, "f.obo", OBO))
-    with pytest.raises(EngineBusy):  # the index is not taken from under who writes it
+    # The index is not taken from under who writes it.
+    with pytest.raises(EngineBusy, match="restart it first"):
         TantivyEngine(tmp_path / "index")
     engine.close()
     again = TantivyEngine(tmp_path / "index", writing=True)

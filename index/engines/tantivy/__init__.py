@@ -175,7 +175,7 @@ class TantivyEngine:
     def _open(self) -> tantivy.Index:
         exists = tantivy.Index.exists(str(self.folder))
         if exists and self._mark().get("fingerprint") != self._fingerprint:
-            discard(self.folder)
+            self._give_way()
             exists = False
         index = tantivy.Index.open(str(self.folder)) if exists else tantivy.Index(_schema(), str(self.folder))
         index.register_tokenizer("words", self._words)
@@ -183,6 +183,14 @@ class TantivyEngine:
         if not exists:
             self._write_mark(0)
         return index
+
+    def _give_way(self) -> None:
+        """Throw away an index that was made otherwise, unless it is still being written."""
+        try:
+            discard(self.folder)
+        except EngineBusy as error:
+            message = f"{error}, with other vocabularies or another version of Headwater; restart it first"
+            raise EngineBusy(message) from error
 
     def _mark(self) -> dict[str, Any]:
         try:

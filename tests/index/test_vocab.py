@@ -273,3 +273,15 @@ def test_the_command_loads_lists_and_goes_back(tmp_path: Path) -> None:
     assert "bundled again: imaging_methods" in run("--reset")
     assert "fbbi.obo" not in run("--list")
     assert CliRunner().invoke(app, ["vocab", "update", "--data", str(tmp_path)]).exit_code != 0
+
+
+def test_a_name_that_two_terms_bear_stands_for_neither(tmp_path: Path) -> None:
+    terms = "".join(
+        f'\n[Term]\nid: FBbi:0099901{number}\nname: {name} microscopy\nsynonym: "shared name" EXACT []\n'
+        f'synonym: "{said}" EXACT []\n'
+        for number, name, said in ((1, "hovering", "gliding microscopy"), (2, "soaring", "confocal"))
+    )
+    load(tmp_path / "vocab", written(tmp_path, "f.obo", OBO + terms))
+    assert IMAGING_METHODS.find("shared name") is IMAGING_METHODS.spoken("shared name") is None
+    assert IMAGING_METHODS.find("gliding microscopy") == "FBbi:00999001"  # whose label it is
+    assert IMAGING_METHODS.find("confocal") == "FBbi:00000251"  # the bundled term's

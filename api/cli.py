@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api import exporting, keeping, kinship, losses, process, terminal
+from api import exporting, keeping, kinship, losses, process, terminal, vocabulary
 from api.options import Data, Json, Names, Offline, examples, settings_of
 from config import VERSION
 from config.settings import Settings
@@ -36,6 +36,7 @@ app.add_typer(keeping.app)
 app.add_typer(exporting.app)
 app.add_typer(losses.sources)
 app.add_typer(kinship.app)
+app.add_typer(vocabulary.app)
 
 
 @app.command(

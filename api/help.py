@@ -47,6 +47,19 @@ FORMS = (
         ),
     ),
     Form(
+        "Other names",
+        "A word that names an organism or a method also finds its other names, and everything below it: "
+        "Mammalia finds mice. What was looked for besides is told above the results and can be left. British "
+        "and American spelling, Greek letters and hyphens make no difference. A word in quotation marks "
+        "means just this word.",
+        (
+            Example("zebrafish", "also Danio rerio"),
+            Example("mammals", "mice, people and all others"),
+            Example("lightsheet", "also light-sheet, SPIM and what is recorded as such"),
+            Example('"zebrafish"', "only what says zebrafish"),
+        ),
+    ),
+    Form(
         "Phrases and parts of words",
         "Words in quotation marks stand together. ~3 after them lets them be moved by three places, in "
         "either order. A star ends the beginning of a word. ~ or ~2 after a word forgives one or two "

@@ -124,6 +124,7 @@ def spec() -> Node:
         _parameter("withdrawn", "Tombstones: left out (the default), too, or only", enum=list(TOMBSTONES)),
         _parameter("match", "All words (the default), all but one of 3 to 12, or any", enum=list(MATCHES)),
         _parameter("as_of", f"What was held then: {FORMS}"),
+        _parameter("expand", "Also look for other names: yes (the default), no", enum=["yes", "no"]),
     ]
     name = _parameter("name", "Name of a source", "path")
     anything: Node = {"type": "object"}
@@ -367,6 +368,7 @@ def _schemas() -> Node:
             "snapshot",
             "as_of",
             "query",
+            "expanded",
             "sources",
             "warnings",
         ],
@@ -377,6 +379,19 @@ def _schemas() -> Node:
             "next": {"type": ["string", "null"], "description": "Cursor of the next page"},
             "took_ms": {"type": "number"},
             "snapshot": {**count, "description": "Revision of the catalogue that was searched"},
+            "expanded": {
+                "type": "array",
+                "description": "What was looked for besides the words, and why; `expand=no` leaves it",
+                "items": {
+                    "type": "object",
+                    "required": ["word", "as", "because"],
+                    "properties": {
+                        "word": {"type": "string"},
+                        "as": {"type": "array", "items": {"type": "string"}},
+                        "because": {"type": "string"},
+                    },
+                },
+            },
             "as_of": {"oneOf": [{"$ref": "#/components/schemas/Moment"}, {"type": "null"}]},
             "query": _query_schema(),
             "sources": {"type": "object", "description": "Freshness and completeness of each source"},

@@ -25,10 +25,12 @@ def examples(*lines: str) -> str:
 
 
 def settings_of(**given: object) -> Settings:
-    """Read the settings, with what was given on the command line, and set up the logs they ask for."""
+    """Read the settings, with what was given on the command line; set up their logs and vocabularies."""
     from api.logs import configure  # noqa: PLC0415  # `--help` answers without loading it
+    from index import vocab  # noqa: PLC0415
 
     chosen = {name: value for name, value in given.items() if value is not None}
     settings = Settings(**chosen)  # type: ignore[arg-type]  # checked by pydantic, errors told by main()
     configure(settings.log_level, settings.log_format)
+    vocab.use(settings.vocab_path)
     return settings

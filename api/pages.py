@@ -66,6 +66,9 @@ async def search(request: web.Request) -> web.Response:
         sort=query.get("sort", ""),
         withdrawn=query.get("withdrawn", ""),
         as_of=query.get("as_of", ""),
+        expand=query.get("expand", ""),
+        as_typed_url=_with(query, "expand", "no"),
+        expanded_url=_without(query, "expand", "no"),
         error=error,
         marked=mark(q, error) if error else None,
         plain_url=_plain(query, way_out(q, error)) if error else None,
@@ -133,7 +136,7 @@ async def web_file(request: web.Request) -> web.Response:
     return web.Response(body=file.read_bytes(), content_type=kinds[name.rpartition(".")[2]], headers=headers)
 
 
-_NOT_FILTERS = {"q", "sort", "cursor", "size", "facets", "facet_size"}
+_NOT_FILTERS = {"q", "sort", "cursor", "size", "facets", "facet_size", "expand"}
 
 
 def _result(hit: Hit) -> dict[str, Any]:

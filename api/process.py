@@ -18,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 from api import terminal
 from api.status import Trouble
 from config.settings import settings_file
+from index.engines.tantivy import EngineBusy
 
 
 class Usage(Exception):  # the name says what is wrong
@@ -77,7 +78,7 @@ def told_in_one_line(command: Callable[[], None]) -> None:
         _end(f"settings: {error}", 2)
     except tomllib.TOMLDecodeError as error:
         _end(f"settings: {settings_file()} is no TOML: {error}; mend it or move it away", 2)
-    except Trouble as error:
+    except (Trouble, EngineBusy) as error:
         _end(str(error), 1)
     except OperationalError as error:  # SQLite: the disk is full or fails, or somebody holds the store
         _end(

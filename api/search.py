@@ -20,8 +20,9 @@ from index.moments import Moment
 from index.query import FILTERS, BadQuery, facets
 from index.search import LARGEST_PAGE, Answer, Hit, Request
 
-PARAMETERS = ("q", "sort", "size", "cursor", "facets", "facet_size", "withdrawn", "as_of", "match")
+PARAMETERS = ("q", "sort", "size", "cursor", "facets", "facet_size", "withdrawn", "as_of", "match", "expand")
 LARGEST_FACET = 100
+YES_OR_NO = ("yes", "no")
 
 
 async def search(request: web.Request) -> web.Response:
@@ -74,6 +75,7 @@ def question(query: MultiMapping[str]) -> Request:
         withdrawn=choice(query, "withdrawn", TOMBSTONES) or "exclude",
         as_of=query.get("as_of") or None,
         match=choice(query, "match", MATCHES) or "all",
+        expand=choice(query, "expand", YES_OR_NO) != "no",
     )
 
 
@@ -94,6 +96,9 @@ def shape(node: Node, answer: Answer) -> dict[str, Any]:
             for name, facet in answer.facets.items()
         },
         "next": answer.next,
+        "expanded": [
+            {"word": each.word, "as": each.as_, "because": each.because} for each in answer.expanded
+        ],
         "took_ms": 0.0,
         "snapshot": answer.snapshot,
         "as_of": shape_moment(answer.as_of),

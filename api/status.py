@@ -149,6 +149,10 @@ def show_answer(answer: dict[str, Any]) -> None:
         terminal.warn(warning)
     then = f", as of revision {answer['snapshot']:,}" if answer["as_of"] else ""
     terminal.say(f"{answer['total']:,} {'record' if answer['total'] == 1 else 'records'}{then}")
+    for each in answer["expanded"]:
+        terminal.say(f"{each['because']}; also looked for: {', '.join(each['as'])}")
+    if answer["expanded"]:
+        terminal.say("(--filter expand=no: only what you typed)")
     terminal.hit_lines(answer["hits"])
     for name, facet in answer["facets"].items():
         values = ", ".join(f"{value['label']} {value['count']:,}" for value in facet["values"])

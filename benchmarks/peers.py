@@ -15,8 +15,8 @@ from tantivy import Occur
 from benchmarks.questions import SIZE, Question
 from index.engines.tantivy import TantivyEngine
 from index.entry import entry_of
-from index.query import Query
-from index.search import compose
+from index.query import Query, parse
+from index.search import restricted
 from index.store import Store
 
 SCHEMA = """
@@ -166,4 +166,4 @@ def _query(question: Question) -> Query:
     asked: dict[str, list[str]] = {}
     if question.license and question.years:
         asked = {"license": [question.license], "year": [f"{question.years[0]}..{question.years[1]}"]}
-    return compose(f'"{words}"' if question.is_phrase else words, asked)
+    return restricted(parse(f'"{words}"' if question.is_phrase else words), asked)

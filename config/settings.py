@@ -133,6 +133,10 @@ class Settings(BaseSettings):
         return self.data / "index"
 
     @property
+    def vocab_path(self) -> Path:
+        return self.data / "vocab"
+
+    @property
     def user_agent(self) -> str:
         """Who we say we are: the name, the version and the contact."""
         return f"Headwater/{VERSION} (+{self.contact})"

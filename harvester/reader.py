@@ -16,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -26,6 +27,7 @@ from harvester.fates import is_known
 from harvester.paths import Tally
 from harvester.reading import attempt
 from harvester.source import Document, Source
+from index import vocab
 from index.batch import Outcome, Unread
 from index.intake import Findings
 from index.losses import Paths
@@ -64,7 +66,9 @@ class Reader:
         self._seen += len(batch)
         if self._beside is None and self._seen > LONG:
             spawn = multiprocessing.get_context("spawn")
-            self._beside = ProcessPoolExecutor(1, mp_context=spawn, initializer=_begin)
+            self._beside = ProcessPoolExecutor(
+                1, mp_context=spawn, initializer=_begin, initargs=(vocab.folder(),)
+            )
         if self._beside is not None and batch:
             name = self.source.card.name
             work = self._beside.submit(_read_by_name, name, self.scope, batch, self._one_in)
@@ -128,8 +132,9 @@ def _read_by_name(name: str, scope: str, batch: Sequence[Unread], one_in: int) -
     return read_batch(registry.source(name), scope, batch, one_in)
 
 
-def _begin() -> None:
+def _begin(vocabularies: Path | None) -> None:
     """Begin a reading process: it leaves Ctrl-C to its parent, and ends when that one is gone."""
+    vocab.use(vocabularies)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -8,17 +8,18 @@ entry is the same for every engine. Tokens of names are folded (case and spaces 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from index.ranking import COMPLETE, is_complete, titled
 from index.record import Json
+from index.spelling import normal, searchable
 from index.values import addresses, days
 from index.values.imaging_methods import IMAGING_METHODS
 from index.values.organisms import ORGANISMS
 from index.values.terms import Vocabulary
 
-ENTRY_VERSION = 5
+ENTRY_VERSION = 6
 """Part of the engine's fingerprint: raised when an entry changes, so that engines are rebuilt."""
 
 TOKEN_FIELDS = (
@@ -35,6 +36,8 @@ ID_FIELDS = ("funder_id", "affiliation_id", "creator_id")
 
 DAY_FIELDS = ("published", "updated")
 """Days, as numbers like 20210228; `_end` is the last day a partial date may mean."""
+UP_FIELDS = {"organism": "organism_up", "imaging_method": "imaging_method_up"}
+"""Fields that hold a term and all above it, by the field of the term alone: "Mammalia" finds a mouse."""
 
 FACETS = (*TOKEN_FIELDS, "year")
 
@@ -50,6 +53,8 @@ RID_BITS = 40
 UNKNOWN_LAST = (1 << 22) - 1
 LISTED_NAMES = 60
 """So many file names are searchable; data sets of a hundred thousand files would drown the words."""
+
+VOCABULARIES = {"organism": ORGANISMS, "imaging_method": IMAGING_METHODS}
 
 HAS = (
     "doi", "description", "publication", "funding", "files", "thumbnail", "viewer", "license", "organism",
@@ -81,17 +86,18 @@ def entry_of(rid: int, revision: int, to_revision: int | None, record: Json) -> 
         "family": rid,
         "version": rid,
         "grouped": [],
-        "title": [record["title"]] if record.get("title") else [],
+        "title": searchable([record["title"]]) if record.get("title") else [],
         "titled": [titled(record["title"])] if record.get("title") else [],
         "complete": [COMPLETE] if is_complete(record) else [],
-        "text": list(dict.fromkeys(_texts(record))),
-        "description": [record["description"]] if record.get("description") else [],
-        **{f"{name}_words": tokens[name] for name in WORD_FIELDS if name in tokens},
+        "text": [*searchable(dict.fromkeys(_texts(record))), *dict.fromkeys(map(normal, _codes(record)))],
+        "description": searchable([record["description"]]) if record.get("description") else [],
+        **{f"{name}_words": searchable(tokens[name]) for name in WORD_FIELDS if name in tokens},
         # A tombstone is not suggested: who takes the suggestion would find nothing.
         "names": [] if record.get("withdrawn") else list(dict.fromkeys(_names(record))),
         "identifier": list(_identifiers(record)),
         "linked": list(_linked(record)),
         **tokens,
+        **up_of(tokens),
         "none": [*(name for name, values in tokens.items() if not values), *(() if published else ("year",))],
         **_ids_of(record),
         "has": list(_has(record)),
@@ -131,6 +137,14 @@ def tokens_of(record: Json) -> dict[str, list[str]]:
     }
 
 
+def up_of(tokens: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Answer the terms of a record with all terms above them, by field."""
+    return {
+        up: _unique(term for token in tokens[field] for term in (token, *VOCABULARIES[field].parents(token)))
+        for field, up in UP_FIELDS.items()
+    }
+
+
 def _ids_of(record: Json) -> dict[str, list[str]]:
     grants = record.get("funding", ())
     return {
@@ -149,14 +163,19 @@ def _texts(record: Json) -> Iterator[str]:
     for person in (*record.get("creators", ()), *record.get("contributors", ())):
         yield person["name"]
     yield from (place["name"] for place in _affiliations(record))
-    yield from _names_of(ORGANISMS, record.get("organisms", ()))
-    yield from _names_of(IMAGING_METHODS, record.get("imaging_methods", ()))
+    # As the repository writes them; what else they are called the query asks for, and tells (expand.py).
+    for name in ("organisms", "imaging_methods"):
+        yield from (term["label"] for term in record.get(name, ()))
     for name in ("anatomy", "cell_lines", "instruments", "study_type"):
         yield from record.get(name, ())
     for grant in record.get("funding", ()):
         yield from (grant[key] for key in ("funder", "award", "title") if grant.get(key))
     for paper in record.get("publications", ()):
         yield from (paper[key] for key in ("title", "journal", "authors") if paper.get(key))
+
+
+def _codes(record: Json) -> Iterator[str]:
+    """Yield what machines call things: one may search for it, but nobody spells it in another way."""
     files = record.get("files") or {}
     yield from files.get("formats", ())
     yield from (file["name"] for file in files.get("listed", ())[:LISTED_NAMES])
@@ -191,8 +210,11 @@ def _names_of(vocabulary: Vocabulary, terms: Iterable[Json]) -> Iterator[str]:
 
 
 def _term(vocabulary: Vocabulary, term: Json) -> str:
-    """Name a term by its id where the vocabulary knows it, else by its label."""
-    id_ = term.get("id")
+    """Name a term by its id where the vocabulary knows it, else by its label.
+
+    A vocabulary loaded later may know a label that the reader did not, or have replaced the id.
+    """
+    id_ = vocabulary.current(term["id"]) if term.get("id") else vocabulary.find(term["label"])
     return id_ if id_ and vocabulary.label(id_) else fold(term["label"])
 
 

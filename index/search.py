@@ -16,15 +16,14 @@ from dataclasses import dataclass, field
 import orjson
 
 from index.engines import Engine, FacetCount, Found, Position, Snapshot, Sort, Tombstones
-from index.entry import fold
+from index.entry import VOCABULARIES, fold
+from index.expand import Expansion, expand
 from index.loosen import Match, loosened
 from index.moments import Moment, moment
-from index.query import BadQuery, Note, Query, filters, highlights, mentions, parse, read, unparse
+from index.query import BadQuery, Note, Query, filters, highlights, mentions, read, unparse
 from index.query.nodes import both
 from index.record import Json
 from index.store import Kept, Store
-from index.values.imaging_methods import IMAGING_METHODS
-from index.values.organisms import ORGANISMS
 
 LARGEST_PAGE = 100
 SNIPPET_CHARACTERS = 240
@@ -52,6 +51,8 @@ class Request:
     cursor: str | None = None
     facet_size: int = FACET_VALUES
     withdrawn: Tombstones = "exclude"
+    expand: bool = True
+    """Also look for what the words mean besides what they say; what it was is in the answer."""
     as_of: str | None = None
     """A day, a time or a revision: answer what the node held then."""
     match: Match = "all"
@@ -103,6 +104,8 @@ class Answer:
     """The words as they were read, written in one form."""
     notes: tuple[Note, ...] = ()
     """What in the words may have been meant otherwise."""
+    expanded: tuple[Expansion, ...] = ()
+    """What was looked for besides the words."""
 
 
 class Catalogue:
@@ -123,7 +126,7 @@ class Catalogue:
         if not 0 <= request.size <= LARGEST_PAGE:
             raise BadQuery(f"size={request.size} must be 0 to {LARGEST_PAGE}; more than that is an export")
         reading = read(request.words)
-        query = restricted(loosened(reading.query, request.match), request.filters)
+        query, expanded = meant(reading.query, request)
         sort = request.sort or ("newest" if next(highlights(query), None) is None else "relevance")
         print_ = _print_of(query, request)
         cursor = _open_cursor(request.cursor, sort, print_)
@@ -151,6 +154,7 @@ class Catalogue:
             as_of,
             unparse(reading.query),
             reading.notes,
+            expanded,
         )
 
     def past(self, asked: str) -> Moment:
@@ -194,9 +198,8 @@ class Catalogue:
 
     def label(self, snapshot: Snapshot, field_: str, value: str) -> str:
         """Say how to show a token: by the vocabulary, or as the first record with it writes it."""
-        if field_ in {"organism", "imaging_method"}:
-            vocabulary = ORGANISMS if field_ == "organism" else IMAGING_METHODS
-            known = vocabulary.label(value)
+        if field_ in VOCABULARIES:
+            known = VOCABULARIES[field_].label(value)
             if known is not None:
                 return known
         if field_ in {"source", "year", "access", "format"}:
@@ -216,9 +219,11 @@ class Catalogue:
         return next((text for text in _spellings(field_, kept.stored) if fold(text) == fold(value)), value)
 
 
-def compose(words: str, asked: Mapping[str, Sequence[str]], match: Match = "all") -> Query:
-    """Join words and filters; filters must hold however loosely the words are matched."""
-    return restricted(loosened(parse(words), match), asked)
+def meant(query: Query, request: Request) -> tuple[Query, tuple[Expansion, ...]]:
+    """Answer what is searched for: the words, loosened and expanded as asked, and the filters."""
+    query = loosened(query, request.match)
+    query, expanded = expand(query) if request.expand else (query, ())
+    return restricted(query, request.filters), expanded
 
 
 def restricted(query: Query, asked: Mapping[str, Sequence[str]]) -> Query:

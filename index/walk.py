@@ -18,8 +18,8 @@ from index import tables as t
 from index.engines import Position, Snapshot, Sort
 from index.entry import entry_of
 from index.moments import Moment
-from index.query import BadQuery, Query
-from index.search import Catalogue, Request, compose, tombstones
+from index.query import BadQuery, Query, parse
+from index.search import Catalogue, Request, meant, tombstones
 from index.store import Store
 
 PAGE = 5_000
@@ -85,7 +85,7 @@ class Walk:
             raise BadQuery(message)
         self.request = replace(request, sort=self.sort, cursor=None, facets=(), size=0)
         self.store: Store = catalogue.store
-        self.query: Query = compose(request.words, request.filters, request.match)
+        self.query: Query = meant(parse(request.words), request)[0]
         self.as_of: Moment | None = catalogue.past(request.as_of) if request.as_of else None
         self._snapshot: Snapshot = catalogue.engine.snapshot()
         past = self.as_of.revision if self.as_of and not self.as_of.is_now else None

@@ -15,6 +15,7 @@ from index.query.nodes import (
     Both,
     Either,
     Everything,
+    Expanded,
     Lookup,
     Note,
     OneOf,
@@ -28,7 +29,7 @@ from index.query.unparse import as_words, unparse
 from index.query.words import Reading, parse, read
 
 __all__ = [
-    "FIELDS", "FILTERS", "BadQuery", "Between", "Both", "Either", "Everything", "Lookup", "Note", "OneOf",
-    "Query", "Reading", "Without", "Words", "as_words", "facets", "filters", "highlights", "mentions",
-    "parse", "read", "token", "unparse",
+    "FIELDS", "FILTERS", "BadQuery", "Between", "Both", "Either", "Everything", "Expanded", "Lookup", "Note",
+    "OneOf", "Query", "Reading", "Without", "Words", "as_words", "facets", "filters", "highlights",
+    "mentions", "parse", "read", "token", "unparse",
 ]  # fmt: skip

@@ -6,13 +6,20 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import get_args
 
-from index.entry import HAS, ID_FIELDS, TOKEN_FIELDS, WITHDRAWN, WORD_FIELDS, fold
+from index.entry import (
+    HAS,
+    ID_FIELDS,
+    TOKEN_FIELDS,
+    UP_FIELDS,
+    VOCABULARIES,
+    WITHDRAWN,
+    WORD_FIELDS,
+    fold,
+)
 from index.query.nodes import BadQuery, OneOf, Query, Without, lookup
 from index.query.ranges import QUANTITIES, between
 from index.record import Access
 from index.values import Cleaned, addresses, identifiers, licenses
-from index.values.imaging_methods import IMAGING_METHODS
-from index.values.organisms import ORGANISMS
 
 ACCESS: tuple[str, ...] = get_args(Access)
 STATES = ("current", "withdrawn")
@@ -94,7 +101,7 @@ def _token(field: str, text: str, form: str) -> Query:
         return OneOf(_ID_FIELD[field], (id_,))
     if field == "access":
         return OneOf(field, (_one_of(field, text, ACCESS, form),))
-    return OneOf(field, (token(field, text),))
+    return OneOf(UP_FIELDS.get(field, field), (token(field, text),))
 
 
 def _one_of(field: str, text: str, there_are: tuple[str, ...], form: str) -> str:
@@ -139,10 +146,9 @@ def token(field: str, value: str) -> str:
     """Turn what somebody wrote into the token the index holds."""
     if field in {"source", "has", "access"}:
         return value.strip().lower()
-    if field == "organism":
-        return ORGANISMS.find(value) or ORGANISMS.compact(value) or fold(value)
-    if field == "imaging_method":
-        return IMAGING_METHODS.find(value) or IMAGING_METHODS.compact(value) or fold(value)
+    if field in VOCABULARIES:
+        vocabulary = VOCABULARIES[field]
+        return vocabulary.meant(value) or vocabulary.compact(value) or fold(value)
     if field == "license":
         license_, _reason = licenses.clean(value)
         return license_.spdx if license_ and license_.spdx else fold(value)

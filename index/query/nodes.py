@@ -31,6 +31,8 @@ class Words:
     """So many letters of each word may be wrong, missing, too many or exchanged with the next."""
     field: str | None = None
     """Only in this text: one of `entry.WORD_FIELDS`; None is anywhere."""
+    literal: bool = False
+    """This one word stood in quotes: nothing that means the same is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,15 @@ class Between:
     high: int | None
 
 
-Query: TypeAlias = Everything | Words | Lookup | Both | Either | Without | OneOf | Between
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """Words, or what means the same; the words as they were asked count for more."""
+
+    part: Words
+    also: tuple[Words | OneOf, ...]
+
+
+Query: TypeAlias = Everything | Words | Lookup | Both | Either | Without | OneOf | Between | Expanded
 
 
 class BadQuery(ValueError):
@@ -153,16 +163,19 @@ def without(part: Query) -> Query:
             return Without(part)
 
 
-def highlights(query: Query) -> Iterator[Words]:
-    """Yield the words that are worth showing in a snippet, wherever they were asked for."""
+def highlights(query: Query, *, besides: bool = False) -> Iterator[Words]:
+    """Yield the words that are asked for, wherever; if wanted, those that are looked for besides as well."""
     match query:
         case Words():
-            yield replace(query, field=None)
+            yield replace(query, field=None, literal=False)
         case Lookup():
             yield query.words
+        case Expanded(asked, also):
+            yield asked
+            yield from (other for other in also if besides and isinstance(other, Words))
         case Both(parts) | Either(parts):
             for part in parts:
-                yield from highlights(part)
+                yield from highlights(part, besides=besides)
         case _:
             return
 

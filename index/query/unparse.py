@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from index.entry import WITHDRAWN
+from index.entry import UP_FIELDS, WITHDRAWN
 from index.query.fields import NAME_FIELDS
 from index.query.lexer import QUOTES
 from index.query.nodes import (
@@ -13,6 +13,7 @@ from index.query.nodes import (
     Both,
     Either,
     Everything,
+    Expanded,
     Lookup,
     OneOf,
     Query,
@@ -20,10 +21,10 @@ from index.query.nodes import (
     Words,
 )
 from index.query.ranges import write
-from index.query.words import parse
+from index.query.words import is_bare, parse
 
-_BARE = re.compile(r"[^\W_](?:[\w-]*[^\W_])?")
-_OPERATORS = {"AND", "OR", "NOT"}
+_WRITTEN = {"identifier": "id", **{up: name for name, up in UP_FIELDS.items()}}
+"""What a field of the index is called in a query, where that is another name."""
 _FORMS = ("{}", "https://{}", "pmid:{}", "pdb:{}", "ror:{}")
 """How a look-up may have to be written, so that it is read as one: a short number only after "pmid:". An id
 with a prefix that is nearly the name of a field must stand in capitals."""
@@ -36,8 +37,8 @@ def unparse(query: Query) -> str:
             return _joined(query)
         case Everything():
             return "*"
-        case Words():
-            return _words(query)
+        case Words() | Expanded():
+            return _words(query if isinstance(query, Words) else query.part)
         case Lookup():
             return _lookup(query)
         case Between():
@@ -70,8 +71,7 @@ def _words(words: Words) -> str:
     elif words.field in NAME_FIELDS:
         text = words.text  # in quotes it would be the whole name
     else:
-        plain = _BARE.fullmatch(words.text) and words.text not in _OPERATORS
-        text = words.text if plain else _quoted(words.text)
+        text = words.text if is_bare(words.text) and not words.literal else _quoted(words.text)
     return f"{words.field}:{text}" if words.field else text
 
 
@@ -92,7 +92,7 @@ def _is_read_as(text: str, lookup: Lookup) -> bool:
 def _tokens(tokens: OneOf) -> str:
     if tokens == OneOf("aside", (WITHDRAWN,)):
         return "is:withdrawn"
-    field = {"identifier": "id"}.get(tokens.field, tokens.field)
+    field = _WRITTEN.get(tokens.field, tokens.field)
     values = [_quoted(each) for each in tokens.values]
     return f"{field}:{values[0]}" if len(values) == 1 else f"{field}:({' OR '.join(values)})"
 
@@ -106,7 +106,5 @@ def as_words(text: str) -> str:
     """Write a text so that all of it is words and nothing in it is a sign: a way out of an error."""
     pieces = [re.sub(rf"[{QUOTES}\\]", " ", piece).strip() for piece in text.split()]
     return " ".join(
-        piece if _BARE.fullmatch(piece) and piece not in _OPERATORS else f'"{piece}"'
-        for piece in pieces
-        if any(map(str.isalnum, piece))
+        piece if is_bare(piece) else f'"{piece}"' for piece in pieces if any(map(str.isalnum, piece))
     )

@@ -15,6 +15,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from index.entry import VOCABULARIES
 from index.query.fields import NAME_FIELDS, TEXT_FIELDS, as_id, known, nearest, value
 from index.query.lexer import MINUS, QUOTES, Lexer, Piece
 from index.query.nodes import (
@@ -35,8 +36,6 @@ from index.query.nodes import (
 from index.query.ranges import QUANTITIES
 from index.query.spot import whole
 from index.values import identifiers
-from index.values.imaging_methods import IMAGING_METHODS
-from index.values.organisms import ORGANISMS
 
 DEEPEST = 20
 """Parentheses within parentheses."""
@@ -47,6 +46,7 @@ NOTHING = Words("")
 """What a text without letters and digits comes to: it finds nothing."""
 
 _SIMPLE = re.compile(r"[^\W_](?:[\w-]*[^\W_])?")
+_BARE, _OPERATORS = re.compile(r"[^\W_](?:[\w-]*[^\W_])?"), {"AND", "OR", "NOT"}
 _FUZZY = re.compile(r"(.+)~(\d*(?:\.\d+)?)", re.DOTALL)
 _NAMED = re.compile(r"([A-Za-z][\w.-]+):([^:/\s].*)", re.DOTALL)
 _SIGNS = re.compile(r"[+<>=/'\"()\[\]{}^&|!?\\#%@$~*]")
@@ -264,7 +264,7 @@ class _Parser:
         return query
 
     def _note_unknown_term(self, field: str, query: Query, piece: Piece) -> None:
-        vocabulary = {"organism": ORGANISMS, "imaging_method": IMAGING_METHODS}.get(field)
+        vocabulary = VOCABULARIES.get(field)
         if vocabulary and isinstance(query, OneOf) and vocabulary.label(query.values[0]) is None:
             message = f"{piece.text!r} is not in our list of terms; only records that say just this are found"
             several = f'; several words need quotes: {field}:"two words"' if piece.kind == "word" else ""
@@ -302,7 +302,8 @@ class _Parser:
             raise BadQuery(message, hint=hint, position=piece.start, length=piece.end - piece.start)
         if field is None and not piece.slop and (found := self._identified(piece)):
             return found
-        return _Term(Words(piece.text, slop=piece.slop, field=field), is_plain=True)
+        literal = field is None and not piece.slop and is_bare(piece.text)
+        return _Term(Words(piece.text, slop=piece.slop, field=field, literal=literal), is_plain=True)
 
     def _identified(self, piece: Piece) -> _Term | None:
         """Look up what is one identifier, in quotes or before a parenthesis."""
@@ -331,9 +332,9 @@ class _Parser:
         if match is None or known(match[1]) is not None:
             return None
         name, rest = match[1], match[2]
-        for field, vocabulary in (("organism", ORGANISMS), ("imaging_method", IMAGING_METHODS)):
-            if name.lower() == vocabulary.prefix.lower() and (id_ := vocabulary.compact(piece.text)):
-                return _Term(OneOf(field, (id_,)))
+        for field, vocabulary in VOCABULARIES.items():
+            if name.lower() == vocabulary.prefix.lower() and vocabulary.compact(piece.text):
+                return _Term(value(field, piece.text, "{}:"))
         trimmed = piece.text.rstrip(_PUNCTUATION)
         if identifiers.sniff(rest.rstrip(_PUNCTUATION)):
             return _Term(lookup(identifiers.fold_hyphens(trimmed)), identifier=piece)
@@ -365,6 +366,11 @@ class _Parser:
 
     def _peek(self) -> Piece | None:
         return self.pieces[self.at] if self.at < len(self.pieces) else None
+
+
+def is_bare(text: str) -> bool:
+    """Tell whether a text can be typed as one word without quotes."""
+    return _BARE.fullmatch(text) is not None and text not in _OPERATORS
 
 
 def _instead(field: str, text: str) -> str:

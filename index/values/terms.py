@@ -13,9 +13,10 @@ from functools import cached_property
 
 from index import vocab
 from index.record import Term
+from index.spelling import key
 from index.values import Cleaned
-from index.values.identifiers import fold_hyphens
 from index.values.text import line
+from index.vocab.tables import Table, fold
 
 _NOTHING = {"", "none", "na", "n/a", "unknown", "not applicable", "other", "-"}
 
@@ -30,9 +31,9 @@ class Vocabulary:
     kind: str
     obsolete: dict[str, str] = field(default_factory=dict)
 
-    @cached_property
-    def _table(self) -> dict[str, dict[str, str]]:
-        return {row["id"]: row for row in vocab.rows(self.name)}
+    @property
+    def _table(self) -> Table:
+        return vocab.table(self.name)
 
     @cached_property
     def _spelling(self) -> re.Pattern[str]:
@@ -41,15 +42,6 @@ class Vocabulary:
             rf"(?:.*\b(?:{self.prefix}|taxonomy)[/_:])?0*([1-9]\d{{0,8}})/?",
             re.IGNORECASE | re.ASCII,
         )
-
-    @cached_property
-    def _by_label(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for row in self._table.values():
-            names = [row["label"], row.get("common_name", ""), *row["synonyms"].split("|")]
-            for name in filter(None, names):
-                found.setdefault(fold(name), row["id"])
-        return found
 
     def clean(self, label: object = None, id_: object = None) -> Cleaned[Term]:
         """Read a term from its label, its id in any spelling, or both."""
@@ -72,37 +64,47 @@ class Vocabulary:
     def compact(self, raw: object) -> str | None:
         """Turn any spelling of an id into PREFIX:digits; leading zeros are put right."""
         match = self._spelling.fullmatch(str(raw).strip()) if raw else None
-        if match is None:
-            return None
-        id_ = f"{self.prefix}:{match[1].zfill(self.digits)}"
-        return self.obsolete.get(id_, id_)
+        return self.current(f"{self.prefix}:{match[1].zfill(self.digits)}") if match else None
+
+    def current(self, id_: str) -> str:
+        """Answer the id that replaced an obsolete one, or the id itself."""
+        return self._table.current(self.obsolete.get(id_, id_))
 
     def find(self, label: str) -> str | None:
         """Look a label or synonym up, regardless of case."""
-        return self._by_label.get(fold(label))
+        return self._table.named(fold(label))
+
+    def meant(self, words: str) -> str | None:
+        """Look up what words mean in a query: in any spelling, singular or plural; None when two terms are.
+
+        Looser than `find`, by which records are read: "mice" and "light sheet microscopes".
+        """
+        return self.find(words) or self._table.keyed(key(words))
+
+    def spoken(self, words: str) -> str | None:
+        """Look words up that may stand in any text: None for names that a table keeps for filters."""
+        return self._table.keyed(key(words))
 
     def label(self, id_: str | None) -> str | None:
         """Answer the vocabulary's own label of an id."""
-        row = self._table.get(id_ or "")
-        return row["label"] if row else None
+        row = self._table.row(id_ or "")
+        return row.label if row else None
 
     def synonyms(self, id_: str | None) -> list[str]:
         """Answer every name of an id: label, common name and synonyms."""
-        row = self._table.get(id_ or "")
-        if row is None:
-            return []
-        names = [row["label"], row.get("common_name", ""), *row["synonyms"].split("|")]
-        return [name for name in names if name]
+        row = self._table.row(id_ or "")
+        return list(row.names) if row else []
 
     def parents(self, id_: str | None) -> list[str]:
-        """Answer the ids above an id, nearest first."""
-        row = self._table.get(id_ or "")
-        return [parent for parent in row["parents"].split("|") if parent] if row else []
-
-
-def fold(label: str) -> str:
-    """Fold a label for look-up: case, hyphens, dots and spaces do not matter."""
-    return " ".join(fold_hyphens(label).casefold().replace("-", " ").replace(".", " ").split())
+        """Answer all known ids above an id, nearest first; in a loop of parents none is above itself."""
+        found: dict[str, None] = {}
+        level = [row] if (row := self._table.row(id_ or "")) else []
+        while level:
+            above = dict.fromkeys(parent for row in level for parent in row.parents)
+            rows = [self._table.row(each) for each in above if each not in found and each != id_]
+            level = [row for row in rows if row is not None]
+            found |= dict.fromkeys(row.id for row in level)
+        return list(found)
 
 
 def _means(text: str, canonical: str) -> bool:

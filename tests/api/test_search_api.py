@@ -20,7 +20,7 @@ async def ask(client: Client, query: str, status: int = 200) -> Any:
 async def test_an_answer_has_all_its_parts(client: Client) -> None:
     answer = await ask(client, "q=zebrafish&facets=source,organism")
     assert set(answer) == {
-        "total", "hits", "facets", "next", "took_ms", "snapshot", "as_of", "query", "sources",
+        "total", "hits", "facets", "next", "took_ms", "snapshot", "as_of", "query", "expanded", "sources",
         "warnings",
     }  # fmt: skip
     assert set(answer["facets"]) == {"source", "organism"}
@@ -122,3 +122,26 @@ async def test_words_may_be_missing_where_that_is_asked_for(client: Client) -> N
     assert (await ask(client, f"{words}&match=most"))["total"] >= 1
     problem = await ask(client, f"{words}&match=some", 400)
     assert "all, most, any" in problem["detail"]
+
+
+async def test_what_was_looked_for_besides_is_told_and_can_be_left(client: Client) -> None:
+    answer = await ask(client, "q=lightsheet")
+    (told,) = answer["expanded"]
+    assert told["word"] == "lightsheet"
+    assert "SPIM" in told["as"]
+    assert told["because"].startswith("lightsheet is a name of selective plane illumination")
+    left = await ask(client, "q=lightsheet&expand=no")
+    assert left["expanded"] == []
+    assert 0 < left["total"] <= answer["total"]
+    refused = await ask(client, "q=lightsheet&expand=perhaps", 400)
+    assert "yes, no" in refused["detail"]
+
+
+async def test_the_page_tells_what_it_looked_for_besides_and_links_to_leaving_it(client: Client) -> None:
+    page = await (await client.get("/?q=zebrafish")).text()
+    assert "zebrafish is a name of Danio rerio" in page
+    assert 'href="/?q=zebrafish&amp;expand=no"' in page
+    as_typed = await (await client.get("/?q=zebrafish&expand=no")).text()
+    assert "zebrafish is a name" not in as_typed
+    assert '<input type="hidden" name="expand" value="no">' in as_typed
+    assert 'href="/?q=zebrafish"' in as_typed

@@ -13,7 +13,7 @@ from index import intake
 from index.certificate import KINDS, Change, canonical, certify, rerun
 from index.query import parse
 from index.record import Record, Withdrawal
-from index.search import Catalogue, Request, compose
+from index.search import Catalogue, Request, restricted
 from tests.index.filling import fill
 from tests.index.test_walk import change, held, slow, some_records, words
 
@@ -117,7 +117,7 @@ def test_freshness_is_of_the_time_the_revision_stood_not_of_today(
 def test_a_query_is_written_down_alike_for_every_spelling_of_it() -> None:
     assert canonical(parse(" mouse   embryo")) == canonical(parse("(mouse) AND embryo"))
     assert canonical(parse("mouse*")) == "words('mouse', prefix=True)"
-    organism = canonical(compose("x", {"organism": ["mouse"]}))
-    assert organism == canonical(compose("x", {"organism": ["Mus musculus"]}))
+    organism = canonical(restricted(parse("x"), {"organism": ["mouse"]}))
+    assert organism == canonical(restricted(parse("x"), {"organism": ["Mus musculus"]}))
     assert "NCBITaxon:10090" in organism
-    assert canonical(compose("", {"year": ["2019.."]})) == "between('year', 2019, any)"
+    assert canonical(restricted(parse(""), {"year": ["2019.."]})) == "between('year', 2019, any)"

@@ -128,9 +128,9 @@ def words(text: str, **more: Any) -> Words:
         ("source:IDR", OneOf("source", ("idr",))),
         ("source:(idr OR empiar)", OneOf("source", ("idr", "empiar"))),
         ("source:idr OR source:empiar", OneOf("source", ("idr", "empiar"))),
-        ("organism:(Mus musculus OR zebrafish)", OneOf("organism", ("NCBITaxon:10090", "NCBITaxon:7955"))),
-        ("NCBITaxon:10090", OneOf("organism", ("NCBITaxon:10090",))),
-        ("FBbi:00000369", OneOf("imaging_method", ("FBbi:00000369",))),
+        ("organism:(Mus musculus OR zebrafish)", OneOf("organism_up", ("NCBITaxon:10090", "NCBITaxon:7955"))),
+        ("NCBITaxon:10090", OneOf("organism_up", ("NCBITaxon:10090",))),
+        ("FBbi:00000369", OneOf("imaging_method_up", ("FBbi:00000369",))),
         ("licence:(CC BY 4.0)", OneOf("license", ("CC-BY-4.0",))),
         ("year:2019..2022", Between("year", 2019, 2022)),
         ("year:>=2019", Between("year", 2019, None)),
@@ -306,7 +306,7 @@ def test_words_around_an_identifier_need_not_occur_but_restrictions_hold() -> No
         ("brewer's yeast.", Both((Words("brewer's"), Words("yeast."))), None),
         ("soil & water", Both((Words("soil"), Words("water"))), None),
         ("std::vector", Words("std::vector"), None),
-        ("organism:chimera", OneOf("organism", ("chimera",)), "chimera"),
+        ("organism:chimera", OneOf("organism_up", ("chimera",)), "chimera"),
     ],
 )
 def test_what_reads_like_text_is_text_with_a_note_of_its_place(text: Any, query: Any, place: Any) -> None:

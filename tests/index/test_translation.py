@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from index.engines.tantivy import TantivyEngine
 from index.engines.tantivy.queries import TEXTS, analyzer
 from index.entry import DAY_FIELDS, entry_of
+from index.expand import expand
 from index.query import (
     Between,
     Both,
     Either,
     Everything,
+    Expanded,
     Lookup,
     OneOf,
     Query,
@@ -25,6 +27,7 @@ from index.query import (
     Words,
     parse,
 )
+from index.spelling import beginnings, normal, spellings
 
 STEMS, PLAIN = analyzer(stemmed=True), analyzer(stemmed=False)
 Entry = dict[str, Any]
@@ -52,6 +55,8 @@ def holds(query: Query, entry: Entry) -> bool:  # noqa: C901, PLR0911  # a line 
             return value in entry["identifier"] or value in entry["linked"] or says(words, entry)
         case Words():
             return says(query, entry)
+        case Expanded(part, also):
+            return any(holds(each, entry) for each in (part, *also))
 
 
 def lies_between(entry: Entry, field: str, low: int | None, high: int | None) -> bool:
@@ -72,15 +77,19 @@ def says(words: Words, entry: Entry) -> bool:
             places.setdefault(stem, []).append(place)
         at += len(stems) + 1
     if words.prefix:
-        *whole, last = PLAIN.analyze(words.text)
-        begins = {last, *STEMS.analyze(last)}
-        return all(STEMS.analyze(word)[0] in places for word in whole) and any(
-            stem.startswith(tuple(begins)) for stem in places
+        cut = [PLAIN.analyze(each) for each in beginnings(words.text)]
+        ends = {end for *_, last in cut for end in (last, *STEMS.analyze(last))}
+        return all(STEMS.analyze(normal(word))[0] in places for word in cut[0][:-1]) and any(
+            stem.startswith(tuple(ends)) for stem in places
         )
-    asked = STEMS.analyze(words.text)
     if words.fuzzy:
+        asked = STEMS.analyze(normal(words.text))
         return bool(asked) and all(any(differ(a, b) <= words.fuzzy for b in places) for a in asked)
-    return bool(asked) and all(stem in places for stem in asked) and together(asked, places, words.slop)
+    return any(follows(STEMS.analyze(each), places, words.slop) for each in spellings(words.text))
+
+
+def follows(asked: Sequence[str], places: dict[str, list[int]], slop: int) -> bool:
+    return bool(asked) and all(stem in places for stem in asked) and together(asked, places, slop)
 
 
 def together(asked: Sequence[str], places: dict[str, list[int]], slop: int) -> bool:
@@ -201,8 +210,8 @@ def test_the_engine_finds_what_a_plain_reading_finds(
     ]
     engine = indexed(tmp_path_factory.mktemp("translation"), entries)
     for text in (*ATOMS, *asked):
-        query = parse(text)
-        assert found(engine, query) == [e["rid"] for e in entries if holds(query, e)], text
+        for query in (parse(text), expand(parse(text))[0]):
+            assert found(engine, query) == [e["rid"] for e in entries if holds(query, e)], text
     engine.close()
 
 

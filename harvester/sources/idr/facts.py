@@ -14,7 +14,7 @@ from itertools import zip_longest
 from harvester.fields import Raw
 from harvester.sources.idr.shapes import parent_of
 from harvester.sources.idr.study_file import StudyFile
-from index.values.terms import fold
+from index.vocab.tables import fold
 
 Paper = dict[str, str]
 

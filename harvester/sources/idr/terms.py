@@ -9,7 +9,8 @@ from harvester.fields import Notes
 from harvester.sources.idr.facts import Facts
 from index.record import Subject, Term
 from index.values import Cleaned, imaging_methods, organisms, text
-from index.values.terms import Vocabulary, fold
+from index.values.terms import Vocabulary
+from index.vocab.tables import fold
 
 _PREFIXED = re.compile(r"([A-Za-z]+)[_:](\w+)")
 SAMPLE_TYPE = "IDR sample type"

@@ -11,7 +11,7 @@ from harvester.fields import Notes
 from harvester.protocols.rocrate import Entity
 from index.record import Subject, Term
 from index.values import organisms, text
-from index.values.terms import fold
+from index.vocab.tables import fold
 
 FILLERS: Final = {"", "na", "organism", "cell line sample"}
 """Names of samples that name nothing."""

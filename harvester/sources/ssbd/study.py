@@ -12,7 +12,7 @@ from harvester.protocols.rocrate import Entity
 from harvester.sources.ssbd import papers, samples
 from index.record import Affiliation, Creator, Dates, Files, Identifier, Links, Record, Term
 from index.values import dates, imaging_methods, sizes, text
-from index.values.terms import fold
+from index.vocab.tables import fold
 
 RAW: Final = "https://raw.githubusercontent.com/openssbd/gide-ro-crate/main/"
 VIEWER: Final = "https://ssbd.riken.jp/omero/webclient/?show=project-"

@@ -26,8 +26,9 @@ import tantivy
 from index.engines import SnapshotGone
 from index.engines.tantivy.queries import LAST_DAYS, NAMES, TEXTS, Compiler, analyzer
 from index.engines.tantivy.snapshot import TantivySnapshot
-from index.entry import DAY_FIELDS, ENTRY_VERSION, ID_FIELDS, RID_BITS, TOKEN_FIELDS
+from index.entry import DAY_FIELDS, ENTRY_VERSION, ID_FIELDS, RID_BITS, TOKEN_FIELDS, UP_FIELDS
 from index.record import Json
+from index.vocab import fingerprint as vocabulary
 
 HEAP = 256 * 1024 * 1024
 HELD_STATES, HELD_FOR = 64, 900.0
@@ -43,7 +44,7 @@ def _schema() -> tantivy.Schema:
     builder.add_text_field(NAMES, tokenizer_name="plain", index_option="basic")
     for name in ("key", "aside", "grouped", "has", "identifier", "linked", "titled", "complete", *ID_FIELDS):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
-    for name in (*TOKEN_FIELDS, "none"):
+    for name in (*TOKEN_FIELDS, *UP_FIELDS.values(), "none"):
         builder.add_text_field(name, fast=True, tokenizer_name="raw", index_option="basic")
     numbers = (
         "rid", "family", "version", "from_revision", "to_revision", "year", "bytes", "newest", "oldest",
@@ -54,13 +55,16 @@ def _schema() -> tantivy.Schema:
     return builder.build()
 
 
-FINGERPRINT = hashlib.blake2b(
-    json.dumps(
-        [ENTRY_VERSION, version("tantivy").rsplit(".", 1)[0], TOKEN_FIELDS, ID_FIELDS, RID_BITS]
-    ).encode(),
-    digest_size=8,
-).hexdigest()
-"""Fields, analyzers and version that an index was made with. Another fingerprint means: make it again."""
+def fingerprint() -> str:
+    """Answer what an index is made with: fields, analyzers, version and vocabularies.
+
+    Another fingerprint means: make it again.
+    """
+    made_with = [
+        ENTRY_VERSION, version("tantivy").rsplit(".", 1)[0], TOKEN_FIELDS, ID_FIELDS, UP_FIELDS, RID_BITS,
+        vocabulary(),
+    ]  # fmt: skip
+    return hashlib.blake2b(json.dumps(made_with).encode(), digest_size=8).hexdigest()
 
 
 class EngineBusy(Exception):
@@ -74,10 +78,12 @@ class TantivyEngine:
         """Open or create; an index with another fingerprint is thrown away.
 
         Raises:
-            EngineBusy: `writing` is asked and another process writes.
+            EngineBusy: `writing` is asked and another process writes, or one that was started with other
+                vocabularies still does: its index is not taken from under it.
         """
         self.folder, self.writing = folder, writing
         self._lock, self._turn = threading.Lock(), threading.RLock()
+        self._fingerprint = fingerprint()
         self._held: OrderedDict[str, tuple[float, TantivySnapshot]] = OrderedDict()
         self._writer: tantivy.IndexWriter | None = None
         self._words, self._plain = analyzer(stemmed=True), analyzer(stemmed=False)
@@ -184,8 +190,8 @@ class TantivyEngine:
 
     def _open(self) -> tantivy.Index:
         exists = tantivy.Index.exists(str(self.folder))
-        if exists and self._mark().get("fingerprint") != FINGERPRINT:
-            throw_away(self.folder)
+        if exists and self._mark().get("fingerprint") != self._fingerprint:
+            self._give_way()
             exists = False
         index = tantivy.Index.open(str(self.folder)) if exists else tantivy.Index(_schema(), str(self.folder))
         index.register_tokenizer("words", self._words)
@@ -193,6 +199,14 @@ class TantivyEngine:
         if not exists:
             self._write_mark(0)
         return index
+
+    def _give_way(self) -> None:
+        """Throw away an index that was made otherwise, unless it is still being written."""
+        try:
+            discard(self.folder)
+        except EngineBusy as error:
+            message = f"{error}, with other vocabularies or another version of Headwater; restart it first"
+            raise EngineBusy(message) from error
 
     def _mark(self) -> dict[str, Any]:
         try:
@@ -203,7 +217,7 @@ class TantivyEngine:
 
     def _write_mark(self, revision: int) -> None:
         file = self.folder / f"{MARK}.new"
-        file.write_bytes(orjson.dumps({"fingerprint": FINGERPRINT, "revision": revision}))
+        file.write_bytes(orjson.dumps({"fingerprint": self._fingerprint, "revision": revision}))
         file.replace(self.folder / MARK)
 
 

@@ -5,14 +5,17 @@ Term, prefix and phrase queries of Tantivy do not analyze their words, so we do 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import tantivy
 from tantivy import Filter, Occur, Tokenizer
 
 from index.entry import DAY_FIELDS, TOKEN_FIELDS, WORD_FIELDS
-from index.query import Between, Both, Either, Everything, Lookup, OneOf, Query, Without, Words
+from index.marking import Marker, Sought
+from index.query import Between, Both, Either, Everything, Expanded, Lookup, OneOf, Query, Without, Words
 from index.query.nodes import LONGEST_WORD
+from index.spelling import beginnings, spellings
 
 TEXT, TITLE, NAMES = "text", "title", "names"
 TEXTS: dict[str | None, str] = {
@@ -23,6 +26,10 @@ TEXTS: dict[str | None, str] = {
 LAST_DAYS = {name: f"{name}_end" for name in DAY_FIELDS}
 BEARER_BOOST, POINTER_BOOST = 1000.0, 50.0
 """Who bears an identifier comes before who names it."""
+
+ALSO_BOOST, TERM_SCORE = 0.5, 1.0
+"""What means the same counts for half, and a term in the record's own field as much as a middling word, so
+that records that use the reader's own words come first."""
 
 Clause: TypeAlias = tuple[Occur, tantivy.Query]
 
@@ -45,6 +52,7 @@ class Compiler:
         self, schema: tantivy.Schema, words: tantivy.TextAnalyzer, plain: tantivy.TextAnalyzer
     ) -> None:
         self.schema, self._words, self._plain = schema, words, plain
+        self.marker = Marker(words.analyze)
 
     def compile(self, query: Query) -> tantivy.Query:
         """Compile a query."""
@@ -55,6 +63,8 @@ class Compiler:
                 return self.words(query) if isinstance(query, Words) else self._lookup(query)
             case Both() | Either() | Without():
                 return self._joined(query)
+            case Expanded(part, also):
+                return tantivy.Query.disjunction_max_query([self.words(part), *map(self._also, also)])
             case OneOf(field, values):
                 return unscored(self.tokens(field, values))
             case Between(field, low, high):
@@ -105,37 +115,51 @@ class Compiler:
             ]
         )
 
-    def split(self, words: Words) -> list[str]:
-        """Cut words as the text was cut, into stems."""
-        return list(self._words.analyze(words.text))
+    def split(self, words: Words) -> list[list[str]]:
+        """Cut words as the text was cut, into stems; more than once where hyphens can be left out."""
+        cut = (list(self._words.analyze(spelling)) for spelling in spellings(words.text))
+        return [stems for stems in cut if stems]
+
+    def sought(self, words: Words) -> list[Sought]:
+        """Say what to mark of words: the stems that were asked for."""
+        if words.prefix:
+            cut = (list(self._plain.analyze(spelling)) for spelling in beginnings(words.text))
+            return [Sought(tuple(plain), prefix=True) for plain in cut if plain]
+        return [Sought(tuple(stems)) for stems in self.split(words)]
 
     def words(self, words: Words) -> tantivy.Query:
         """Match words in a text; without a field in all texts."""
         if words.prefix:
             return self._prefix(words)
-        tokens = list(self._words.analyze(words.text))
-        if not tokens:
+        cut = self.split(words)
+        if not cut:
             return tantivy.Query.empty_query()
-        exactly = self._exactly(words, tokens)
+        exactly = self._exactly(words, cut)
         if not words.fuzzy:
             return exactly
         # What is spelled so comes before what is spelled nearly so, which all scores alike.
-        nearly = [(Occur.Must, self._nearly(words, token)) for token in tokens]
+        nearly = [(Occur.Must, self._nearly(words, token)) for token in cut[0]]
         return tantivy.Query.boolean_query([*nearly, (Occur.Should, exactly)])
 
-    def _exactly(self, words: Words, tokens: list[str]) -> tantivy.Query:
+    def _also(self, part: Words | OneOf) -> tantivy.Query:
+        if isinstance(part, OneOf):
+            return tantivy.Query.const_score_query(self.tokens(part.field, part.values), TERM_SCORE)
+        # A phrase scores as many words as it has; a longer name is no better proof than a short one.
+        longest = max((len(stems) for stems in self.split(part)), default=1)
+        return tantivy.Query.boost_query(self.words(part), ALSO_BOOST / longest)
+
+    def _exactly(self, words: Words, cut: Sequence[Sequence[str]]) -> tantivy.Query:
         """Match words as they are spelled, and score them where they tell more: in the text or in the title.
 
         A title is short and its words are rare in titles, so it tells more without a weight of its own. Were
         both added up, one word in a title would outdo two in texts (docs/decisions/0012).
         """
-        found = self._together(TEXTS[words.field], tokens, words.slop)
-        if words.field is not None:
-            return found
         # The text holds the title, so what the title matches the text matches.
-        return tantivy.Query.disjunction_max_query([found, self._together(TITLE, tokens, words.slop)])
+        fields = (TEXT, TITLE) if words.field is None else (TEXTS[words.field],)
+        found = [self._together(field, tokens, words.slop) for field in fields for tokens in cut]
+        return found[0] if len(found) == 1 else tantivy.Query.disjunction_max_query(found)
 
-    def _together(self, field: str, tokens: list[str], slop: int) -> tantivy.Query:
+    def _together(self, field: str, tokens: Sequence[str], slop: int) -> tantivy.Query:
         if len(tokens) == 1:
             return tantivy.Query.term_query(self.schema, field, tokens[0], "freq")
         return tantivy.Query.phrase_query(self.schema, field, list(tokens), slop=slop)
@@ -148,14 +172,14 @@ class Compiler:
 
         The text is stemmed, so "microscopy*" must also try the stem, "microscopi".
         """
-        plain = self._plain.analyze(words.text)
-        if not plain:
+        cut = [plain for each in beginnings(words.text) if (plain := list(self._plain.analyze(each)))]
+        if not cut:
             return tantivy.Query.empty_query()
-        field = TEXTS[words.field]
-        beginnings = dict.fromkeys((plain[-1], *self._words.analyze(plain[-1])))
+        field, plain = TEXTS[words.field], cut[0]
+        held = dict.fromkeys(word for each in cut for word in (each[-1], *self._words.analyze(each[-1])))
         ends = [
             (Occur.Should, tantivy.Query.fuzzy_term_query(self.schema, field, word, distance=0, prefix=True))
-            for word in beginnings
+            for word in held
         ]
         whole = [(Occur.Must, self.words(Words(word, field=words.field))) for word in plain[:-1]]
         return tantivy.Query.boolean_query([*whole, (Occur.Must, tantivy.Query.boolean_query(ends))])

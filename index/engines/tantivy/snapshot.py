@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import tantivy
@@ -10,7 +10,7 @@ from tantivy import Occur, Order
 
 from index.engines import FacetCount, Found, Position, SnapshotGone, Sort, Tombstones
 from index.engines.tantivy.beside import Beside
-from index.engines.tantivy.queries import NAMES, TEXT, Compiler, unscored
+from index.engines.tantivy.queries import NAMES, Compiler, unscored
 from index.engines.tantivy.ranking import ranked
 from index.entry import ASIDE, OPEN_END, OVER, WITHDRAWN
 from index.query import OneOf, Query, highlights
@@ -74,22 +74,12 @@ class TantivySnapshot:
 
     def snippets(self, query: Query, texts: Sequence[str], length: int) -> list[str | None]:
         """Cut the telling part out of each text; None where no word is found."""
-        parts = [self.queries.words(words) for words in dict.fromkeys(highlights(query))]
-        if not parts:
-            return [None] * len(texts)
-        either = tantivy.Query.boolean_query([(Occur.Should, part) for part in parts])
-        generator = tantivy.SnippetGenerator.create(self.searcher, either, self.schema, TEXT)
-        generator.set_max_num_chars(length)
-        beginnings = _beginnings(word for part in highlights(query) for word in self.queries.split(part))
-        return [self._marked(generator, text) if _may_hold(text, beginnings) else None for text in texts]
-
-    def _marked(self, generator: tantivy.SnippetGenerator, text: str) -> str | None:
-        document = tantivy.Document()
-        document.add_text(TEXT, text)
-        snippet = generator.snippet_from_doc(document)
-        if not snippet.highlighted():
-            return None
-        return snippet.to_html().replace("<b>", "<mark>").replace("</b>", "</mark>")
+        sought = [
+            each
+            for words in dict.fromkeys(highlights(query, besides=True))
+            for each in self.queries.sought(words)
+        ]
+        return [self.queries.marker.mark(text, sought, length) if sought else None for text in texts]
 
     def one(self, field: str, token: str) -> tuple[int, int] | None:
         """Find any version with a token; what is over or withdrawn only where nothing else has it."""
@@ -220,22 +210,6 @@ def _unwanted(is_newest: bool, withdrawn: Tombstones) -> str | None:
 
 def _count(result: tantivy.SearchResult) -> int:
     return int(result.count)  # type: ignore[attr-defined]  # there, but missing in the stub of 0.27
-
-
-def _beginnings(stems: Iterable[str]) -> tuple[str, ...]:
-    """Answer how words with these stems begin: stems differ at the end only, but for die, lie and tie."""
-    return tuple(stem[:3] if len(stem) > 3 else "" for stem in stems)
-
-
-def _may_hold(text: str, beginnings: tuple[str, ...]) -> bool:
-    """Tell whether a text may hold words that begin so; looking costs a tenth of cutting and stemming words.
-
-    Letters with accents are left to the analyzer.
-    """
-    if not text.isascii():
-        return True
-    folded = text.lower()
-    return any(beginning in folded for beginning in beginnings)
 
 
 def _value(name: str, key: Raw) -> str:

@@ -217,8 +217,8 @@ def test_an_entry_holds_a_term_and_all_above_it() -> None:
 
 @pytest.mark.parametrize(
     "typed",
-    ['"light sheet"', '"mouse"', "mous*", "storm", "fish", "turkey", "plant", "glycine", "stem", "dSTORM", "Airyscan",
-     "C57BL/6", "animal", "brain", "10.1234/mouse", "2021", "*", "", "µ"],
+    ['"light sheet"', '"mouse"', "mous*", "storm", "fish", "turkey", "plant", "glycine", "stem", "dSTORM",
+     "Airyscan", "C57BL/6", "animal", "brain", "10.1234/mouse", "2021", "*", "", "µ"],
 )  # fmt: skip
 def test_what_is_not_clear_is_left_alone(typed: str) -> None:
     query = parse(typed)

@@ -67,6 +67,8 @@ def _index(node: Node, facts: Facts) -> Iterator[str]:
     facts["indexed"] = indexed
     if "revision" not in facts:
         return
+    if node.unindexed:
+        yield f"the index cannot be brought up to date ({node.unindexed}); it is tried again"
     behind = max(0, facts["revision"] - indexed)
     since = waiting_since(node.store, indexed) if behind else None
     waited = (datetime.now(UTC) - datetime.fromisoformat(since)).total_seconds() if since else 0.0

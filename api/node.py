@@ -47,6 +47,8 @@ class Node:
     queue: int = 256
     limits: Limits = field(default_factory=Limits)
     exports: int = 2
+    unindexed: str | None = None
+    """Why the index cannot be brought up to date, as long as it cannot."""
     started: float = field(default_factory=time.time)
     catalogue: Catalogue = field(init=False)
     _pool: ThreadPoolExecutor = field(init=False)

@@ -6,29 +6,23 @@ import asyncio
 import errno
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import structlog
 from aiohttp import web
 
 from api.app import create_app
+from api.indexing import SYNC_EVERY, Indexing
 from api.node import Limits, Node
 from api.status import Trouble
 from config.process import settle
 from config.settings import Settings
-from index.engines.tantivy import EngineBusy, TantivyEngine
+from index.engines.tantivy import TantivyEngine
 from index.store import Store
-from index.sync import sync
 from index.tables import StoreTooNew
-
-log = structlog.get_logger()
 
 SWITCH = 0.001
 """Seconds a thread may keep the interpreter while others wait; the default, 5 ms, outlasts most searches."""
-
-SYNC_EVERY = 0.5
-"""Seconds between looks at the store's revision; a record is searchable well within 5 s."""
 
 
 @dataclass(slots=True)
@@ -73,15 +67,15 @@ async def serving(settings: Settings, say: Callable[[str], None]) -> AsyncIterat
     await runner.setup()
     settle()
     sys.setswitchinterval(SWITCH)
-    keeping = asyncio.create_task(_keep_up(store, engine))
+    indexing = Indexing(node)
+    task = asyncio.create_task(indexing.run())
     try:
         address = await _listen(runner, settings)
         say(f"serving {address}  (data in {settings.data})")
         yield Served(node, store, engine, address)
     finally:
-        keeping.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeping
+        indexing.stop()
+        await task
         await runner.cleanup()
         await asyncio.to_thread(engine.close)
         store.close()
@@ -98,17 +92,6 @@ async def _listen(runner: web.AppRunner, settings: Settings) -> str:
         raise Trouble(message) from error
     host, port = runner.addresses[0][:2]
     return f"http://{host}:{port}"
-
-
-async def _keep_up(store: Store, engine: TantivyEngine) -> None:
-    """Bring the index up to date for ever, unless another process holds its lock and does so."""
-    while True:
-        try:
-            if engine.revision() < store.revision():
-                await asyncio.to_thread(sync, store, engine)
-        except EngineBusy:
-            log.debug("another process keeps the index up to date")
-        await asyncio.sleep(SYNC_EVERY)
 
 
 def what_to_try(served: Served) -> str:

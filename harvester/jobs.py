@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from config.process import settle
 from config.settings import Settings
 from harvester import registry
@@ -248,6 +250,9 @@ async def _indexing(
                     await asyncio.to_thread(sync, store, engine)
             except EngineBusy:
                 busy = True  # a serving process keeps it up to date
+                return
+            except (SQLAlchemyError, OSError, ValueError) as error:  # ValueErrors are Tantivy's
+                note("index", f"cannot be written ({error}); it is tried once more at the end")
                 return
 
     task = asyncio.create_task(keep_up())

@@ -155,14 +155,18 @@ class TantivyEngine:
         """Bring the index to a revision, in one commit; the mark follows, and a replay does no harm."""
         with self._turn:
             writer = self._take_lock()
-            for entry in closed:
-                writer.delete_documents_by_term("key", entry["key"])
-                writer.add_json(orjson.dumps(entry).decode())
-            for entry in entries:
-                writer.add_json(orjson.dumps(entry).decode())
-            for rid in removed:
-                writer.delete_documents_by_term("rid", rid)
-            writer.commit()
+            try:
+                for entry in closed:
+                    writer.delete_documents_by_term("key", entry["key"])
+                    writer.add_json(orjson.dumps(entry).decode())
+                for entry in entries:
+                    writer.add_json(orjson.dumps(entry).decode())
+                for rid in removed:
+                    writer.delete_documents_by_term("rid", rid)
+                writer.commit()
+            except BaseException:
+                self._take_back(writer)
+                raise
             self._write_mark(revision)
 
     def clear(self) -> None:
@@ -180,11 +184,20 @@ class TantivyEngine:
                 self._writer.wait_merging_threads()
                 self._writer = None
 
+    def _take_back(self, writer: tantivy.IndexWriter) -> None:
+        """Forget what was not committed: with the next commit it would come twice."""
+        try:
+            writer.rollback()
+        except ValueError:  # a writer that met a full disk is dead; the next one is made anew
+            self._writer = None
+
     def _take_lock(self) -> tantivy.IndexWriter:
         if self._writer is None:
             try:
                 self._writer = self._index.writer(heap_size=HEAP, num_threads=1)
             except ValueError as error:
+                if "LockBusy" not in str(error):  # a full disk or a folder that is gone is no other process
+                    raise
                 raise EngineBusy(f"another process writes the index in {self.folder}") from error
         return self._writer
 

@@ -145,6 +145,11 @@ def up_of(tokens: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     }
 
 
+def texts_of(record: Json) -> list[str]:
+    """Answer every text one may search for, as it is written."""
+    return list(dict.fromkeys((*_texts(record), *_codes(record))))
+
+
 def _ids_of(record: Json) -> dict[str, list[str]]:
     grants = record.get("funding", ())
     return {

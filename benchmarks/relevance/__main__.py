@@ -26,7 +26,7 @@ from benchmarks.relevance.measures import Figures, chance, figures, means
 from benchmarks.relevance.questions import HALVES, Question, judged, papers, remembered
 from benchmarks.relevance.systems import Fused, Headwater, PlainSqlite, PlainTantivy, System
 from benchmarks.report import last_line, machine, say
-from index.entry import entry_of
+from index.entry import texts_of
 from index.loosen import MATCHES
 from index.record import Record
 from index.search import Catalogue
@@ -100,11 +100,10 @@ def all_systems(catalogue: Catalogue, *, with_models: bool) -> Iterator[System]:
 
 
 def searched_texts(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
-    """Yield what our engine searches of each record, so that every system has the same words."""
+    """Yield what our engine searches of each record, as it is written, so that every system has the same."""
     current, _ = catalogue.store.changes(0, catalogue.store.revision())
     for kept in current:
-        entry = entry_of(kept.rid, kept.revision, None, orjson.loads(kept.json))
-        yield kept.id, "\n".join(entry["text"])
+        yield kept.id, "\n".join(texts_of(orjson.loads(kept.json)))
 
 
 def telling_texts(catalogue: Catalogue) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from api import (
     changes,
+    faceted,
     feeds,
     health,
     history,
@@ -30,6 +31,7 @@ ROUTES = (
     web.get("/records/{id:[^/?]+:.+}", records.landing),
     web.get("/records/{id}", records.landing),
     web.get("/api/v1/search", search.search),
+    web.get("/api/v1/facets/{name}", faceted.facet),
     web.get("/api/v1/suggest", search.suggest),
     web.get("/api/v1/records/{id:.+}/raw", records.raw),
     web.get("/api/v1/records/{id:.+}/history", history.versions),

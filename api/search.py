@@ -10,15 +10,20 @@ import orjson
 from aiohttp import web
 from multidict import MultiMapping
 
+from api.counted import shape_histogram, shape_value, too_slow
 from api.node import NODE, Node
 from api.parameters import choice, number
-from index.engines import SORTS, TOMBSTONES
+from index.choices import CHOICES
+from index.engines import COLLAPSES, SORTS, TOMBSTONES
 from index.entry import FACETS
 from index.moments import Moment
-from index.query import FILTERS, BadQuery, facets
-from index.search import LARGEST_PAGE, Answer, Hit, Request
+from index.query import BadQuery, facets
+from index.search import FACET_MODES, LARGEST_PAGE, Answer, Hit, Request, histograms
 
-PARAMETERS = ("q", "sort", "size", "cursor", "facets", "facet_size", "withdrawn", "as_of")
+PARAMETERS = (
+    "q", "sort", "size", "cursor", "facets", "facet_size", "withdrawn", "as_of", "collapse", "facet_mode",
+    "histograms",
+)  # fmt: skip
 LARGEST_FACET = 100
 
 
@@ -56,8 +61,8 @@ def question(query: MultiMapping[str]) -> Request:
     for name, value in query.items():
         if name in PARAMETERS:
             continue
-        if name.removeprefix("-") not in FILTERS:
-            known = ", ".join((*PARAMETERS, *FILTERS))
+        if name.removeprefix("-") not in CHOICES:
+            known = ", ".join((*PARAMETERS, *CHOICES))
             raise BadQuery(f"no parameter named {name!r}; there are {known}, and -name to exclude")
         asked.setdefault(name, []).append(value)
     wanted = query.getall("facets", [])
@@ -71,6 +76,9 @@ def question(query: MultiMapping[str]) -> Request:
         facet_size=number(query, "facet_size", default=10, low=1, high=LARGEST_FACET),
         withdrawn=choice(query, "withdrawn", TOMBSTONES) or "exclude",
         as_of=query.get("as_of") or None,
+        collapse=choice(query, "collapse", COLLAPSES) or "version",
+        facet_mode=choice(query, "facet_mode", FACET_MODES) or "disjunctive",
+        histograms=histograms(query.getall("histograms", [])),
     )
 
 
@@ -81,21 +89,20 @@ def shape(node: Node, answer: Answer) -> dict[str, Any]:
         "hits": [shape_hit(hit) for hit in answer.hits],
         "facets": {
             name: {
-                "values": [
-                    {"value": value.value, "label": value.label, "count": value.count}
-                    for value in facet.values
-                ],
+                "values": [shape_value(value) for value in facet.values],
                 "missing": facet.missing,
                 "other": facet.other,
             }
             for name, facet in answer.facets.items()
         },
+        "histograms": {name: shape_histogram(name, bars) for name, bars in answer.histograms.items()},
+        "partial": bool(answer.uncounted),
         "next": answer.next,
         "took_ms": 0.0,
         "snapshot": answer.snapshot,
         "as_of": shape_moment(answer.as_of),
         "sources": node.freshness(),
-        "warnings": node.warnings(),
+        "warnings": [*node.warnings(), *too_slow(node.search_seconds, answer.uncounted)],
     }
 
 
@@ -115,6 +122,7 @@ def shape_hit(hit: Hit) -> dict[str, Any]:
         "origin": hit.kept.origin,
         "revision": hit.kept.revision,
         "to_revision": hit.kept.to_revision,
+        "members": hit.members,
     }
 
 

@@ -51,7 +51,7 @@ def opened(settings: Settings) -> Iterator[Node]:
                 sync(store, engine)
         except EngineBusy:
             terminal.warn("another process brings the index up to date; answers may be some seconds behind")
-        node = Node(store, engine)
+        node = Node(store, engine, search_seconds=settings.search_seconds)
         try:
             yield node
         finally:
@@ -147,7 +147,8 @@ def show_answer(answer: dict[str, Any]) -> None:
     terminal.hit_lines(answer["hits"])
     for name, facet in answer["facets"].items():
         values = ", ".join(f"{value['label']} {value['count']:,}" for value in facet["values"])
-        terminal.say(f"{name}: {values}; not stated {facet['missing']:,}, further {facet['other']:,}")
+        further = "more than are counted" if facet["other"] is None else f"{facet['other']:,}"
+        terminal.say(f"{name}: {values}; not stated {facet['missing']:,}, further {further}")
 
 
 def reindex(settings: Settings) -> None:

@@ -16,7 +16,7 @@ from index.values.imaging_methods import IMAGING_METHODS
 from index.values.organisms import ORGANISMS
 from index.values.terms import Vocabulary
 
-ENTRY_VERSION = 2
+ENTRY_VERSION = 3
 """Part of the engine's fingerprint: raised when an entry changes, so that engines are rebuilt."""
 
 TOKEN_FIELDS = (
@@ -29,6 +29,12 @@ ID_FIELDS = ("funder_id", "affiliation_id", "creator_id")
 """Ids behind names, to filter by."""
 
 FACETS = (*TOKEN_FIELDS, "year")
+
+UP = {"organism": "organism_up", "imaging_method": "imaging_method_up"}
+"""Fields that stand in a hierarchy, and the token fields that hold a value with all that is above it."""
+
+GROUP_FIELDS = ("family", "version")
+"""Numbers of the groups that `collapse` makes one hit of: the lowest record number of the group."""
 
 OPEN_END = 1 << 62
 """The `to_revision` of a version that is current."""
@@ -74,9 +80,12 @@ def entry_of(rid: int, revision: int, to_revision: int | None, record: Json) -> 
         "identifier": list(_identifiers(record)),
         "linked": list(_linked(record)),
         **tokens,
+        **{up: list(_with_all_above(name, tokens[name])) for name, up in UP.items()},
         "none": [*(name for name, values in tokens.items() if not values), *(() if published else ("year",))],
         **_ids_of(record),
         "has": list(_has(record)),
+        **dict.fromkeys(GROUP_FIELDS, rid),
+        "grouped": [],
         **({"year": int(published[:4])} if published else {}),
         **({"bytes": size} if size else {}),
         "newest": (day or 0) << RID_BITS | rid,
@@ -174,6 +183,12 @@ def _term(vocabulary: Vocabulary, term: Json) -> str:
     """Name a term by its id where the vocabulary knows it, else by its label."""
     id_ = term.get("id")
     return id_ if id_ and vocabulary.label(id_) else fold(term["label"])
+
+
+def _with_all_above(field: str, values: Iterable[str]) -> Iterator[str]:
+    """Yield values and all that is above them, each once."""
+    vocabulary = ORGANISMS if field == "organism" else IMAGING_METHODS
+    yield from dict.fromkeys(each for value in values for each in (value, *vocabulary.parents(value)))
 
 
 def _identifiers(record: Json) -> Iterator[str]:

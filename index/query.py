@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from index.entry import FACETS, HAS, TOKEN_FIELDS, fold
+from index.entry import FACETS, HAS, TOKEN_FIELDS, UP, fold
 from index.values import identifiers, licenses, sizes
 from index.values.imaging_methods import IMAGING_METHODS
 from index.values.organisms import ORGANISMS
@@ -181,10 +181,9 @@ def filters(asked: Mapping[str, Sequence[str]]) -> list[Query]:
 
 
 def _merged(field: str, parts: tuple[Query, ...]) -> Query:
-    if all(isinstance(part, OneOf) and part.field == field for part in parts):
-        return OneOf(
-            field, tuple(value for part in parts if isinstance(part, OneOf) for value in part.values)
-        )
+    of = UP.get(field, field)
+    if all(isinstance(part, OneOf) and part.field == of for part in parts):
+        return OneOf(of, tuple(value for part in parts if isinstance(part, OneOf) for value in part.values))
     return Either(parts)
 
 
@@ -197,7 +196,7 @@ def _filter(field: str, value: str) -> Query:
         raise BadQuery(f"has={value!r} is unknown; there are {', '.join(HAS)}")
     if field in _ID_FIELD and (id_ := _as_id(value)):
         return OneOf(_ID_FIELD[field], (id_,))
-    return OneOf(field, (token(field, value),))
+    return OneOf(UP.get(field, field), (token(field, value),))
 
 
 def token(field: str, value: str) -> str:

@@ -78,10 +78,10 @@ def test_a_minus_excludes() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "query"),
     [
-        ("organism", "mouse", OneOf("organism", ("NCBITaxon:10090",))),
-        ("organism", "NCBITaxon:10090", OneOf("organism", ("NCBITaxon:10090",))),
-        ("organism", "A Chimera", OneOf("organism", ("a chimera",))),
-        ("imaging_method", "SPIM", OneOf("imaging_method", ("FBbi:00000369",))),
+        ("organism", "mouse", OneOf("organism_up", ("NCBITaxon:10090",))),
+        ("organism", "NCBITaxon:10090", OneOf("organism_up", ("NCBITaxon:10090",))),
+        ("organism", "A Chimera", OneOf("organism_up", ("a chimera",))),
+        ("imaging_method", "SPIM", OneOf("imaging_method_up", ("FBbi:00000369",))),
         ("funder", "Wellcome  Trust", OneOf("funder", ("wellcome trust",))),
         ("funder", "https://ror.org/00k4n6c32", OneOf("funder_id", ("00k4n6c32",))),
         ("creator", "0000-0002-1825-0097", OneOf("creator_id", ("0000-0002-1825-0097",))),

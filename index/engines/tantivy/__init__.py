@@ -25,7 +25,7 @@ import tantivy
 from index.engines import SnapshotGone
 from index.engines.tantivy.queries import NAMES, TEXT, TITLE, Compiler, analyzer
 from index.engines.tantivy.snapshot import TantivySnapshot
-from index.entry import ENTRY_VERSION, ID_FIELDS, RID_BITS, TOKEN_FIELDS
+from index.entry import ENTRY_VERSION, GROUP_FIELDS, ID_FIELDS, RID_BITS, TOKEN_FIELDS, UP
 from index.record import Json
 
 HEAP = 256 * 1024 * 1024
@@ -40,18 +40,19 @@ def _schema() -> tantivy.Schema:
     for name in (TEXT, TITLE):
         builder.add_text_field(name, tokenizer_name="words")
     builder.add_text_field(NAMES, tokenizer_name="plain", index_option="basic")
-    for name in ("key", "aside", "has", "identifier", "linked", *ID_FIELDS):
+    for name in ("key", "aside", "has", "identifier", "linked", "grouped", *ID_FIELDS):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
-    for name in (*TOKEN_FIELDS, "none"):
+    for name in (*TOKEN_FIELDS, *UP.values(), "none"):
         builder.add_text_field(name, fast=True, tokenizer_name="raw", index_option="basic")
-    for name in ("rid", "from_revision", "to_revision", "year", "bytes", "newest", "oldest", "largest"):
-        builder.add_integer_field(name, indexed=name in {"year", "rid"}, fast=True)
+    numbers = ("rid", "from_revision", "to_revision", "year", "bytes", "newest", "oldest", "largest")
+    for name in (*numbers, *GROUP_FIELDS):
+        builder.add_integer_field(name, indexed=name in {"year", "rid", *GROUP_FIELDS}, fast=True)
     return builder.build()
 
 
 FINGERPRINT = hashlib.blake2b(
     json.dumps(
-        [ENTRY_VERSION, version("tantivy").rsplit(".", 1)[0], TOKEN_FIELDS, ID_FIELDS, RID_BITS]
+        [ENTRY_VERSION, version("tantivy").rsplit(".", 1)[0], TOKEN_FIELDS, ID_FIELDS, RID_BITS, GROUP_FIELDS]
     ).encode(),
     digest_size=8,
 ).hexdigest()

@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from itertools import groupby
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import tantivy
 from tantivy import Occur
@@ -56,8 +56,11 @@ class Table:
 
     def mask(self, revisions: Iterable[int]) -> int:
         """Answer the number in which the versions that began at these revisions are set."""
-        bits = self._bits
-        return self._number([bits[revision] for revision in revisions])
+        return self._number(map(self._bits.__getitem__, revisions))
+
+    def others(self, mask: int) -> int:
+        """Answer the mask of all that are not set."""
+        return self._ones ^ mask
 
     def groups(self, mask: int) -> int:
         """Count the groups of which a version is set."""
@@ -141,13 +144,18 @@ class Groups:
         return [address for _, address in self.searcher.search(query, limit=most, count=False).hits]
 
     def mask(self, query: tantivy.Query) -> int:
-        """Answer the mask of the grouped documents that a query finds."""
-        addresses = self.addresses(together(unscored(query), self.grouped), len(self.table))
-        return self.table.mask(self._began(addresses))
+        """Answer the mask of the grouped documents that a query finds, or by those it does not, if fewer."""
+        table, clauses = self.table, [(Occur.Must, self.grouped), (Occur.Must, unscored(query))]
+        found = count(self.searcher, tantivy.Query.boolean_query(clauses))
+        if 2 * found <= len(table):
+            return table.mask(self._began(tantivy.Query.boolean_query(clauses), found))
+        clauses[1] = Occur.MustNot, query
+        return table.others(table.mask(self._began(tantivy.Query.boolean_query(clauses), len(table) - found)))
 
-    def _began(self, addresses: list[tantivy.DocAddress]) -> Iterable[int]:
-        values = self.searcher.fast_field_values("from_revision", addresses) if addresses else ()
-        return (int(value or 0) for value in values)
+    def _began(self, query: tantivy.Query, most: int) -> Iterable[int]:
+        addresses = self.addresses(query, most)
+        values = self.searcher.fast_field_values("from_revision", addresses) if addresses else []
+        return cast("list[int]", values)  # every version has one
 
 
 class Collapsed:
@@ -180,6 +188,12 @@ class Collapsed:
     @cached_property
     def _surplus(self) -> int:
         return self.groups.table.surplus(self.mask)
+
+
+def count(searcher: tantivy.Searcher, query: tantivy.Query) -> int:
+    """Count what a query finds."""
+    found = searcher.search(query, limit=1)
+    return int(found.count)  # type: ignore[attr-defined]  # there, but missing in the stub of 0.27
 
 
 def together(*queries: tantivy.Query) -> tantivy.Query:

@@ -46,6 +46,7 @@ class Node:
     threads: int = 0
     queue: int = 256
     limits: Limits = field(default_factory=Limits)
+    exports: int = 2
     search_seconds: float | None = None
     """After which a search begins no further facet; None for no limit."""
     started: float = field(default_factory=time.time)
@@ -73,6 +74,11 @@ class Node:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
         finally:
             self._waiting -= 1
+
+    @property
+    def searching(self) -> int:
+        """Answer how many searches are under way or wait."""
+        return self._waiting
 
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)

@@ -19,6 +19,8 @@ from api.counted import too_slow
 from api.due import in_words
 from api.faceted import USELESS
 from api.formats import DOI_URL, ORCID_URL, schema_org, term_url
+from api.help import FORMS
+from api.language import mark, way_out
 from api.node import NODE, age
 from api.search import question
 from api.sources import overview
@@ -37,7 +39,8 @@ FACET_TITLES = {
     "source": "Repository", "imaging_method": "Imaging method", "organism": "Organism", "license": "License",
     "year": "Year", "format": "File format", "kind": "Kind", "access": "Access", "funder": "Funder",
     "keyword": "Keyword", "affiliation": "Affiliation", "creator": "Creator", "bytes": "Size", "has": "Has",
-    "withdrawn": "Withdrawn records", "as_of": "As of", "missing": "Not stated",
+    "published": "Published", "updated": "Updated", "is": "Is", "missing": "Not stated",
+    "withdrawn": "Withdrawn records", "as_of": "As of", "match": "Words that must match",
 }  # fmt: skip
 PAGE_SIZE = 20
 VERSIONS_SHOWN = 10
@@ -48,25 +51,29 @@ async def search(request: web.Request) -> web.Response:
     """Show the search page, with results when something is asked."""
     node = request.app[NODE]
     query = request.query
+    q = query.get("q", "")
     error, answer = None, None
     try:
         asked = question(query)
         wanted = replace(asked, facets=FACETS_SHOWN, size=PAGE_SIZE, facet_size=8)
         answer = await node.off_loop(node.catalogue.search, wanted)
     except BadQuery as bad:
-        error = str(bad)
+        error = bad
     chosen = [(name, value) for name, value in query.items() if value and name not in _NOT_FILTERS]
     return _page(
         request,
         "search.html",
         status=400 if error else 200,
-        q=query.get("q", ""),
+        q=q,
         sort=query.get("sort", ""),
         collapse=query.get("collapse", ""),
         all_url=_all_records(query),
         withdrawn=query.get("withdrawn", ""),
         as_of=query.get("as_of", ""),
         error=error,
+        marked=mark(q, error) if error else None,
+        plain_url=_plain(query, way_out(q, error)) if error else None,
+        notes=[mark(q, note) for note in answer.notes] if answer else [],
         chosen=[(FACET_TITLES.get(n.removeprefix("-"), n), n, v, _without(query, n, v)) for n, v in chosen],
         answer=answer,
         too_slow=too_slow(node.search_seconds, answer.uncounted) if answer else [],
@@ -75,6 +82,11 @@ async def search(request: web.Request) -> web.Response:
         next_url=_with(query, "cursor", answer.next) if answer and answer.next else None,
         json_url="/api/v1/search?" + urlencode([*query.items(), ("facets", "all")]),
     )
+
+
+async def search_help(request: web.Request) -> web.Response:
+    """Show the forms of a query, with examples."""
+    return _page(request, "help.html", forms=FORMS)
 
 
 async def sources(request: web.Request) -> web.Response:
@@ -103,6 +115,11 @@ def record(request: web.Request, kept: Kept, told: History) -> web.Response:
         versions_total=told.total,
         json_ld=Markup(ld),  # noqa: S704  # JSON with "</" broken up, in a script element
     )
+
+
+def family(request: web.Request, kept: Kept, told: Mapping[str, Any]) -> web.Response:
+    """Show a record's family: its members, why they belong together, and what was decided by hand."""
+    return _page(request, "family.html", kept=kept, title=kept.stored.get("title") or kept.id, family=told)
 
 
 def docs(request: web.Request, spec: Mapping[str, Any]) -> web.Response:
@@ -191,6 +208,12 @@ def _all_records(query: Mapping[str, str]) -> str:
     """Answer the same search with every record as a hit."""
     kept = [(n, v) for n, v in query.items() if n not in {"cursor", "collapse"}]
     return "/?" + urlencode([*kept, ("collapse", "none")])
+
+
+def _plain(query: Mapping[str, str], words: str | None) -> str | None:
+    """Answer the address of the same search with its words taken as plain text."""
+    rest = [(name, value) for name, value in query.items() if name not in {"q", "cursor"}]
+    return "/?" + urlencode([("q", words), *rest]) if words else None
 
 
 def _with(query: Mapping[str, str], name: str, value: str) -> str:

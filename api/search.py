@@ -11,18 +11,20 @@ from aiohttp import web
 from multidict import MultiMapping
 
 from api.counted import shape_histogram, shape_value, too_slow
+from api.language import shape_reading
 from api.node import NODE, Node
 from api.parameters import choice, number
 from index.choices import CHOICES
 from index.engines import COLLAPSES, SORTS, TOMBSTONES
 from index.entry import FACETS
+from index.loosen import MATCHES
 from index.moments import Moment
 from index.query import BadQuery, facets
 from index.search import FACET_MODES, LARGEST_PAGE, Answer, Hit, Request, histograms
 
 PARAMETERS = (
-    "q", "sort", "size", "cursor", "facets", "facet_size", "withdrawn", "as_of", "collapse", "facet_mode",
-    "histograms",
+    "q", "sort", "size", "cursor", "facets", "facet_size", "withdrawn", "as_of", "match", "collapse",
+    "facet_mode", "histograms",
 )  # fmt: skip
 LARGEST_FACET = 100
 
@@ -76,6 +78,7 @@ def question(query: MultiMapping[str]) -> Request:
         facet_size=number(query, "facet_size", default=10, low=1, high=LARGEST_FACET),
         withdrawn=choice(query, "withdrawn", TOMBSTONES) or "exclude",
         as_of=query.get("as_of") or None,
+        match=choice(query, "match", MATCHES) or "all",
         collapse=choice(query, "collapse", COLLAPSES) or "version",
         facet_mode=choice(query, "facet_mode", FACET_MODES) or "disjunctive",
         histograms=histograms(query.getall("histograms", [])),
@@ -101,8 +104,13 @@ def shape(node: Node, answer: Answer) -> dict[str, Any]:
         "took_ms": 0.0,
         "snapshot": answer.snapshot,
         "as_of": shape_moment(answer.as_of),
+        "query": shape_reading(answer),
         "sources": node.freshness(),
-        "warnings": [*node.warnings(), *too_slow(node.search_seconds, answer.uncounted)],
+        "warnings": [
+            *node.warnings(),
+            *map(str, answer.notes),
+            *too_slow(node.search_seconds, answer.uncounted),
+        ],
     }
 
 

@@ -10,6 +10,7 @@ from multidict import MultiDict
 
 from api import terminal
 from api.due import in_words, shape_due
+from api.language import pointed
 from api.node import Node, age
 from api.search import question, shape
 from api.sources import shape_proof
@@ -134,7 +135,9 @@ def search(settings: Settings, pairs: Sequence[tuple[str, str]]) -> dict[str, An
         try:
             asked = question(MultiDict(pairs))
             return shape(node, node.catalogue.search(asked))
-        except (BadQuery, Behind) as error:
+        except BadQuery as error:
+            raise Trouble(pointed(dict(pairs).get("q", ""), error)) from error
+        except Behind as error:
             raise Trouble(str(error)) from error
 
 

@@ -98,6 +98,9 @@ class Settings(BaseSettings):
         float,
         Field(description="Seconds after which a search counts no further facet; it says so then", gt=0),
     ] = 10.0
+    exports_at_once: Annotated[
+        int, Field(description="Exports and certificates made at once; further ones are answered 503", ge=1)
+    ] = 2
     log_level: Annotated[str, Field(description="debug, info, warning or error")] = "info"
     log_format: Annotated[
         Literal["auto", "text", "json"],

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from index.engines import HISTOGRAMS
 from index.entry import FACETS
-from index.query import FILTERS, BadQuery, Both, Either, Everything, OneOf, Query, Without, filters
+from index.query import FILTERS, BadQuery, OneOf, Query, filters
+from index.query.nodes import both, either, without
 
 MISSING = "missing"
 CHOICES = (*FILTERS, MISSING)
@@ -29,10 +30,10 @@ class Choices:
     """By field, what is any of."""
     excluded: tuple[Query, ...]
 
-    def query(self, words: Query, without: str | None = None) -> Query:
+    def query(self, words: Query, but: str | None = None) -> Query:
         """Join words and filters, but for those of one field."""
-        parts = [part for field, part in self.chosen.items() if field != without]
-        return Both((words, *parts, *self.excluded)) if parts or self.excluded else words
+        parts = [part for field, part in self.chosen.items() if field != but]
+        return both([words, *parts, *self.excluded])
 
     def apart(self, words: Query, fields: Sequence[str]) -> dict[str, Query]:
         """Answer, for each field of which something is chosen, the search without that."""
@@ -55,7 +56,7 @@ def choices(asked: Mapping[str, Sequence[str]]) -> Choices:
             else:
                 chosen.setdefault(of, []).append(query)
     return Choices(
-        {field: parts[0] if len(parts) == 1 else Either(tuple(parts)) for field, parts in chosen.items()},
+        {field: either(parts) for field, parts in chosen.items()},
         tuple(excluded),
     )
 
@@ -65,7 +66,7 @@ def _read(name: str, field: str, values: Sequence[str]) -> list[tuple[str, Query
     if field != MISSING:
         return [(field, query) for query in filters({name: values})]
     found = [(of, lacking(of)) for of in (value.strip() for value in values) if of]
-    return [(of, Without(query) if name != field else query) for of, query in found]
+    return [(of, without(query) if name != field else query) for of, query in found]
 
 
 def lacking(field: str) -> Query:
@@ -77,5 +78,5 @@ def lacking(field: str) -> Query:
     if field not in FIELDS:
         raise BadQuery(f"missing={field!r} is unknown; there are {', '.join(FIELDS)}")
     if field == "bytes":
-        return Both((Everything(), Without(OneOf("has", ("bytes",)))))
+        return without(OneOf("has", ("bytes",)))
     return OneOf("none", (field,))

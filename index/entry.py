@@ -8,15 +8,17 @@ entry is the same for every engine. Tokens of names are folded (case and spaces 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
+from index.ranking import COMPLETE, is_complete, titled
 from index.record import Json
+from index.values import addresses, days
 from index.values.imaging_methods import IMAGING_METHODS
 from index.values.organisms import ORGANISMS
 from index.values.terms import Vocabulary
 
-ENTRY_VERSION = 3
+ENTRY_VERSION = 6
 """Part of the engine's fingerprint: raised when an entry changes, so that engines are rebuilt."""
 
 TOKEN_FIELDS = (
@@ -25,13 +27,19 @@ TOKEN_FIELDS = (
 )  # fmt: skip
 """Fields one can filter by and count; several values each."""
 
+WORD_FIELDS = ("title", "description", "creator", "affiliation", "funder", "keyword")
+"""Texts and names of which one can ask for a word: `creator:doe`."""
+
 ID_FIELDS = ("funder_id", "affiliation_id", "creator_id")
 """Ids behind names, to filter by."""
 
+DAY_FIELDS = ("published", "updated")
+"""Days, as numbers like 20210228; `_end` is the last day a partial date may mean."""
+
 FACETS = (*TOKEN_FIELDS, "year")
 
-UP = {"organism": "organism_up", "imaging_method": "imaging_method_up"}
-"""Fields that stand in a hierarchy, and the token fields that hold a value with all that is above it."""
+UP_FIELDS = {"organism": "organism_up", "imaging_method": "imaging_method_up"}
+"""Fields that hold a term and all above it, by the field of the term alone: "Mammalia" finds a mouse."""
 
 GROUP_FIELDS = ("family", "version")
 """Numbers of the groups that `collapse` makes one hit of: the lowest record number of the group."""
@@ -49,6 +57,8 @@ UNKNOWN_LAST = (1 << 22) - 1
 LISTED_NAMES = 60
 """So many file names are searchable; data sets of a hundred thousand files would drown the words."""
 
+VOCABULARIES = {"organism": ORGANISMS, "imaging_method": IMAGING_METHODS}
+
 HAS = (
     "doi", "description", "publication", "funding", "files", "thumbnail", "viewer", "license", "organism",
     "imaging_method", "orcid", "ror", "bytes", "related", "citations",
@@ -62,7 +72,10 @@ def fold(value: str) -> str:
 
 
 def entry_of(rid: int, revision: int, to_revision: int | None, record: Json) -> Json:
-    """Make the entry of one version; `record` is the stored JSON, without empty fields."""
+    """Make the entry of one version; `record` is the stored JSON, without empty fields.
+
+    The record stands alone; `index/sync.py` puts the groups of one that does not.
+    """
     published = (record.get("dates") or {}).get("published")
     size = (record.get("files") or {}).get("bytes")
     day = _day(published)
@@ -73,21 +86,27 @@ def entry_of(rid: int, revision: int, to_revision: int | None, record: Json) -> 
         "from_revision": revision,
         "to_revision": OPEN_END if to_revision is None else to_revision,
         "aside": list(_aside(to_revision, record)),
+        **dict.fromkeys(GROUP_FIELDS, rid),
+        "grouped": [],
         "title": [record["title"]] if record.get("title") else [],
+        "titled": [titled(record["title"])] if record.get("title") else [],
+        "complete": [COMPLETE] if is_complete(record) else [],
         "text": list(dict.fromkeys(_texts(record))),
+        "description": [record["description"]] if record.get("description") else [],
+        **{f"{name}_words": tokens[name] for name in WORD_FIELDS if name in tokens},
         # A tombstone is not suggested: who takes the suggestion would find nothing.
         "names": [] if record.get("withdrawn") else list(dict.fromkeys(_names(record))),
         "identifier": list(_identifiers(record)),
         "linked": list(_linked(record)),
         **tokens,
-        **{up: list(_with_all_above(name, tokens[name])) for name, up in UP.items()},
+        **up_of(tokens),
         "none": [*(name for name, values in tokens.items() if not values), *(() if published else ("year",))],
         **_ids_of(record),
         "has": list(_has(record)),
-        **dict.fromkeys(GROUP_FIELDS, rid),
-        "grouped": [],
         **({"year": int(published[:4])} if published else {}),
         **({"bytes": size} if size else {}),
+        **_days(published, "published"),
+        **_days((record.get("dates") or {}).get("modified"), "updated"),
         "newest": (day or 0) << RID_BITS | rid,
         "oldest": (UNKNOWN_LAST if day is None else day) << RID_BITS | rid,
         "largest": _magnitude(size) << RID_BITS | rid,
@@ -117,6 +136,14 @@ def tokens_of(record: Json) -> dict[str, list[str]]:
         "keyword": _unique(fold(word) for word in _keywords(record)),
         "affiliation": _unique(fold(place["name"]) for place in _affiliations(record)),
         "creator": _unique(fold(person["name"]) for person in record.get("creators", ())),
+    }
+
+
+def up_of(tokens: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Answer the terms of a record with all terms above them, by field."""
+    return {
+        up: _unique(term for token in tokens[field] for term in (token, *VOCABULARIES[field].parents(token)))
+        for field, up in UP_FIELDS.items()
     }
 
 
@@ -185,26 +212,28 @@ def _term(vocabulary: Vocabulary, term: Json) -> str:
     return id_ if id_ and vocabulary.label(id_) else fold(term["label"])
 
 
-def _with_all_above(field: str, values: Iterable[str]) -> Iterator[str]:
-    """Yield values and all that is above them, each once."""
-    vocabulary = ORGANISMS if field == "organism" else IMAGING_METHODS
-    yield from dict.fromkeys(each for value in values for each in (value, *vocabulary.parents(value)))
-
-
 def _identifiers(record: Json) -> Iterator[str]:
     """Yield what the data set is called, for look-ups: lower case."""
     yield record["id"].lower()
     yield record["id"].partition(":")[2].lower()
     yield from (identifier["value"].lower() for identifier in record.get("identifiers", ()))
     yield from (record[name] for name in ("doi", "concept_doi") if record.get(name))
+    pages = (record.get("links") or {}).get
+    yield from filter(None, (addresses.address(page) for page in (pages("landing"), pages("viewer")) if page))
 
 
 def _linked(record: Json) -> Iterator[str]:
     """Yield what the data set points at, for look-ups."""
-    yield from (other["id"].lower() for other in record.get("related", ()))
+    for other in record.get("related", ()):
+        yield other["id"].lower()
+        if page := addresses.address(other["id"]):
+            yield page
     for paper in record.get("publications", ()):
         yield from (paper[key].lower() for key in ("doi", "pmid", "pmcid") if paper.get(key))
     yield from (person["orcid"].lower() for person in record.get("creators", ()) if person.get("orcid"))
+    yield from (place["ror"] for place in _affiliations(record) if place.get("ror"))
+    for grant in record.get("funding", ()):
+        yield from filter(None, (grant.get("ror"), grant.get("funder_doi")))
     yield from (grant["award"].lower() for grant in record.get("funding", ()) if grant.get("award"))
 
 
@@ -228,6 +257,11 @@ def _has(record: Json) -> Iterator[str]:
         "citations": (record.get("metrics") or {}).get("citations"),
     }
     yield from (name for name, value in present.items() if value)
+
+
+def _days(stated: str | None, name: str) -> dict[str, int]:
+    """Answer the first and last day that a date or time may mean."""
+    return dict(zip((name, f"{name}_end"), days.span(stated[:10]), strict=True)) if stated else {}
 
 
 def _day(published: str | None) -> int | None:

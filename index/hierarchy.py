@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from index.entry import fold
-from index.values.imaging_methods import IMAGING_METHODS
-from index.values.organisms import ORGANISMS
-from index.values.terms import Vocabulary
-
-HIERARCHIES: Mapping[str, Vocabulary] = {"organism": ORGANISMS, "imaging_method": IMAGING_METHODS}
-"""The fields of `UP`, each with its vocabulary."""
+from index.entry import VOCABULARIES, fold
 
 TOP = "top"
 """Stands for what has nothing above it."""
@@ -18,7 +12,7 @@ TOP = "top"
 
 def parents(field: str, value: str) -> tuple[str, ...]:
     """Answer what stands directly above a value: what is above it and above nothing else that is."""
-    vocabulary = HIERARCHIES[field]
+    vocabulary = VOCABULARIES[field]
     above = vocabulary.parents(value)
     direct: list[str] = []
     covered: set[str] = set()
@@ -40,5 +34,5 @@ def children(field: str, values: Iterable[str]) -> dict[str, list[str]]:
 
 def is_called(field: str, value: str, prefix: str) -> bool:
     """Tell whether a name of a value begins so; `prefix` is folded."""
-    names = (value, *HIERARCHIES[field].synonyms(value))
+    names = (value, *VOCABULARIES[field].synonyms(value))
     return any(fold(name).startswith(prefix) for name in names)

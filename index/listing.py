@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from index.entry import FACETS, UP, fold
+from index.entry import FACETS, UP_FIELDS, fold
 from index.hierarchy import TOP, children, is_called
 from index.query import BadQuery, token
 
@@ -96,9 +96,9 @@ def checked(wanted: Wanted) -> Wanted:
     if wanted.field not in FACETS:
         raise BadQuery(f"no facet named {wanted.field!r}; there are {', '.join(FACETS)}")
     parent = wanted.parent
-    if parent is not None and wanted.field not in UP:
-        message = f"facet_parent is of a hierarchy, which {wanted.field} is not; there are {', '.join(UP)}"
-        raise BadQuery(message)
+    if parent is not None and wanted.field not in UP_FIELDS:
+        hint = f"there are {', '.join(UP_FIELDS)}"
+        raise BadQuery(f"facet_parent is of a hierarchy, which {wanted.field} is not", hint=hint)
     parent = parent if parent in {None, TOP} else token(wanted.field, parent or "")
     return Wanted(wanted.field, fold(wanted.prefix), parent, wanted.size, wanted.cursor)
 
@@ -126,7 +126,7 @@ def listed(
         return Listed(iter(ordered), below={value: len(below.get(value, ())) for value in chosen})
     if wanted.field in FOLDED or not prefix:
         return Listed(values(prefix))
-    if wanted.field in UP:
+    if wanted.field in UP_FIELDS:
         return Listed(pair for pair in values("") if is_called(wanted.field, pair[0], prefix))
     return Listed(
         pair

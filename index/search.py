@@ -29,10 +29,12 @@ from index.engines import (
     Sort,
     Tombstones,
 )
-from index.entry import UP, fold
+from index.entry import UP_FIELDS, VOCABULARIES, fold
 from index.listing import Lists, Wanted, checked, listed
+from index.loosen import Match, loosened
 from index.moments import Moment, moment
-from index.query import BadQuery, Both, Everything, Query, parse
+from index.query import BadQuery, Note, Query, highlights, mentions, parse, read, unparse
+from index.query.nodes import both
 from index.record import Json
 from index.store import Kept, Store
 
@@ -64,6 +66,7 @@ class Request:
     withdrawn: Tombstones = "exclude"
     as_of: str | None = None
     """A day, a time or a revision: answer what the node held then."""
+    match: Match = "all"
     collapse: Collapse = "none"
     facet_mode: FacetMode = "disjunctive"
     histograms: tuple[str, ...] = ()
@@ -129,6 +132,10 @@ class Answer:
     """The revision that was searched."""
     as_of: Moment | None = None
     """The past that was asked for."""
+    understood: str = "*"
+    """The words as they were read, written in one form."""
+    notes: tuple[Note, ...] = ()
+    """What in the words may have been meant otherwise."""
     histograms: Mapping[str, HistogramCount] = field(default_factory=dict)
     uncounted: tuple[str, ...] = ()
     """Facets and histograms for which there was no time: the answer is partial, but what it says is exact."""
@@ -157,12 +164,15 @@ class Catalogue:
             Behind: the past that is asked for is not indexed yet.
             SnapshotGone: a relevance cursor whose index state is gone; the search must start again.
         """
-        words, chosen = parse(request.words), choices(request.filters)
+        if not 0 <= request.size <= LARGEST_PAGE:
+            raise BadQuery(f"size={request.size} must be 0 to {LARGEST_PAGE}; more than that is an export")
+        reading, chosen = read(request.words), choices(request.filters)
+        words = loosened(reading.query, request.match)
         query = chosen.query(words)
-        sort = request.sort or ("newest" if isinstance(words, Everything) else "relevance")
+        sort = request.sort or ("newest" if next(highlights(query), None) is None else "relevance")
         print_ = _print_of(query, request)
         cursor = open_cursor(request.cursor, sort, print_)
-        as_of = self._past(request.as_of) if request.as_of else None
+        as_of = self.past(request.as_of) if request.as_of else None
         snapshot = self.engine.snapshot(cursor.position.state if cursor else None)
         at = cursor.revision if cursor else _revision(snapshot, as_of)
         counted = (*request.facets, *request.histograms) if request.facet_mode == "disjunctive" else ()
@@ -170,11 +180,11 @@ class Catalogue:
             query,
             at=at,
             sort=sort,
-            size=max(1, min(request.size, LARGEST_PAGE)),
+            size=request.size or 1,  # the engine cannot be asked for none
             after=cursor.position if cursor else None,
             facets=request.facets,
             facet_size=request.facet_size,
-            withdrawn=request.withdrawn,
+            withdrawn=tombstones(request.withdrawn, query),
             collapse=request.collapse,
             counts=Counts(
                 request.facets,
@@ -192,6 +202,8 @@ class Catalogue:
             None if counts_only else close_cursor(found.next, at, sort, print_),
             at,
             as_of,
+            unparse(reading.query),
+            reading.notes,
             found.histograms,
             found.uncounted,
         )
@@ -204,14 +216,15 @@ class Catalogue:
             Behind: the past that is asked for is not indexed yet.
         """
         of = checked(wanted)
-        words, chosen = parse(request.words), choices(request.filters)
+        words, chosen = loosened(parse(request.words), request.match), choices(request.filters)
         query = chosen.query(words, of.field if request.facet_mode == "disjunctive" else None)
-        name = query, request.withdrawn, request.collapse, request.as_of, of.field, of.prefix, of.parent
+        withdrawn = tombstones(request.withdrawn, query)
+        name = query, withdrawn, request.collapse, request.as_of, of.field, of.prefix, of.parent
         print_ = binascii.crc32(repr(name).encode())
-        as_of = self._past(request.as_of) if request.as_of else None
+        as_of = self.past(request.as_of) if request.as_of else None
         snapshot = self.engine.snapshot()
         at, place = open_place(of.cursor, print_) or (_revision(snapshot, as_of), None)
-        choice: _Choice = {"at": at, "withdrawn": request.withdrawn, "collapse": request.collapse}
+        choice: _Choice = {"at": at, "withdrawn": withdrawn, "collapse": request.collapse}
         page = self._lists.of(
             (at, *name),
             lambda: listed(
@@ -226,13 +239,18 @@ class Catalogue:
             self._value(snapshot, of.field, value, count, page.below.get(value))
             for value, count in found[: of.size]
         )
-        none = Both((query, lacking(of.field)))
+        none = both((query, lacking(of.field)))
         missing = snapshot.search(none, sort="newest", size=1, after=None, facets=(), facet_size=1, **choice)
         following = close_place(at, found[of.size - 1], print_) if len(found) > of.size else None
         return FacetPage(shown, missing.total, following, at, as_of)
 
-    def _past(self, asked: str) -> Moment:
-        """Find the moment asked for. What was not indexed yet cannot be told from what was never held."""
+    def past(self, asked: str) -> Moment:
+        """Find the moment asked for. What was not indexed yet cannot be told from what was never held.
+
+        Raises:
+            BadQuery: the moment cannot be understood or lies ahead.
+            Behind: it is not indexed yet.
+        """
         as_of = moment(self.store, asked)
         reached = self.engine.revision()
         if as_of.revision > reached and not as_of.is_now:
@@ -269,13 +287,13 @@ class Catalogue:
     def _value(
         self, snapshot: Snapshot, name: str, value: str, count: int, below: int | None = None
     ) -> FacetValue:
-        above = hierarchy.parents(name, value) if name in UP else ()
+        above = hierarchy.parents(name, value) if name in UP_FIELDS else ()
         return FacetValue(value, self.label(snapshot, name, value), count, above, below)
 
     def label(self, snapshot: Snapshot, field_: str, value: str) -> str:
         """Say how to show a token: by the vocabulary, or as the first record with it writes it."""
-        if field_ in hierarchy.HIERARCHIES:
-            known = hierarchy.HIERARCHIES[field_].label(value)
+        if field_ in VOCABULARIES:
+            known = VOCABULARIES[field_].label(value)
             if known is not None:
                 return known
         if field_ in {"source", "year", "access", "format"}:
@@ -295,9 +313,14 @@ class Catalogue:
         return next((text for text in _spellings(field_, kept.stored) if fold(text) == fold(value)), value)
 
 
-def compose(words: str, asked: Mapping[str, Sequence[str]]) -> Query:
-    """Join words and filters."""
-    return choices(asked).query(parse(words))
+def compose(words: str, asked: Mapping[str, Sequence[str]], match: Match = "all") -> Query:
+    """Join words and filters; filters must hold however loosely the words are matched."""
+    return choices(asked).query(loosened(parse(words), match))
+
+
+def tombstones(asked: Tombstones, query: Query) -> Tombstones:
+    """Look among tombstones as well where the query itself says which it means, by is:withdrawn."""
+    return "include" if asked == "exclude" and mentions(query, "aside") else asked
 
 
 def histograms(asked: Sequence[str]) -> tuple[str, ...]:

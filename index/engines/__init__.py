@@ -7,19 +7,22 @@ versions (see `index/entry.py`) and knows up to which revision of the store it h
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from index.query import Query
 from index.record import Json
 
-Sort: TypeAlias = Literal["relevance", "newest", "oldest", "largest", "updated"]
+Sort: TypeAlias = Literal["relevance", "newest", "oldest", "largest", "updated", "kept"]
+"""`updated`: what this node saw change last comes first; no two versions have the same revision. `kept` is
+the order in which the node first kept the records: their numbers, which never change."""
+
 Tombstones: TypeAlias = Literal["exclude", "include", "only"]
 TOMBSTONES: tuple[Tombstones, ...] = ("exclude", "include", "only")
 """What a search does with tombstones."""
 
-SORTS: tuple[Sort, ...] = ("relevance", "newest", "oldest", "largest", "updated")
-"""`updated`: what this node saw change last comes first; no two versions have the same revision."""
+SORTS: tuple[Sort, ...] = ("relevance", "newest", "oldest", "largest", "updated", "kept")
 
 Collapse: TypeAlias = Literal["family", "version", "none"]
 COLLAPSES: tuple[Collapse, ...] = ("family", "version", "none")
@@ -188,6 +191,16 @@ class Engine(Protocol):
 
     def revision(self) -> int:
         """Answer the store's revision up to which the index has come; 0 when it is new."""
+        ...
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Be the only one, over all threads and processes, that writes while the block runs.
+
+        What has come in is asked inside the block: before it, another may be at work on the same revisions.
+
+        Raises:
+            EngineBusy: another process writes.
+        """
         ...
 
     def write(

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from index.engines.tantivy import TantivyEngine
-from index.entry import UP, entry_of
+from index.entry import UP_FIELDS, entry_of
 from index.listing import Wanted
 from index.record import Term
 from index.search import Catalogue, Request
@@ -113,7 +113,9 @@ class Plain:
         of = self.candidates(request, without)
         values = {value for entry in of for value in of_field(entry, name)}
         counts = {
-            value: self.count((e for e in of if value in of_field(e, UP.get(name, name))), request.collapse)
+            value: self.count(
+                (e for e in of if value in of_field(e, UP_FIELDS.get(name, name))), request.collapse
+            )
             for value in values
         }
         return counts, self.count((e for e in of if not of_field(e, name)), request.collapse)
@@ -131,7 +133,7 @@ def has(entry: Any, field: str, value: str) -> bool:
         number = entry.get(field)
         return number is not None and int(low) <= number <= int(high or (10**19 if dots else low))
     return {"Mammalia": MAMMALIA.id, "Mus musculus": MOUSE.id}.get(value, value) in entry[
-        UP.get(field, field)
+        UP_FIELDS.get(field, field)
     ]
 
 

@@ -18,7 +18,7 @@ import tantivy
 from index.engines import Bar, FacetCount, HistogramCount
 from index.engines.tantivy.groups import Collapsed, count, together
 from index.engines.tantivy.queries import Compiler
-from index.entry import UP
+from index.entry import UP_FIELDS
 from index.values.sizes import LARGEST
 
 Raw: TypeAlias = Any  # what Tantivy's stubs leave open
@@ -80,15 +80,15 @@ class Counter:
                 what costs; one by one, six facets under a filter took 171 ms of a processor and not 20 (p95).
         """
         self.searcher, self.queries, self.wanted, self.collapsed = searcher, queries, wanted, collapsed
-        self._fields = tuple(dict.fromkeys(each for name in fields for each in (name, UP.get(name, name))))
+        self._fields = tuple(dict.fromkeys(of for name in fields for of in (name, UP_FIELDS.get(name, name))))
         self._answers: dict[tuple[str, int], Raw] = {}
         self._recounted: dict[tuple[str, str], int] = {}
 
     def facet(self, name: str, size: int) -> FacetCount:
         """Answer the most frequent values of a field, and what they leave out."""
-        listed, field = self._fit(name, size), UP.get(name, name)
+        listed, field = self._fit(name, size), UP_FIELDS.get(name, name)
         missing = self._missing(name, listed)
-        is_summed = self.collapsed is None and name not in UP
+        is_summed = self.collapsed is None and name not in UP_FIELDS
         counted = self._ranked(field, listed)
         if is_summed:
             values = _first(counted, size)
@@ -101,11 +101,11 @@ class Counter:
 
     def values(self, name: str, prefix: str) -> Iterator[tuple[str, int]]:
         """Yield every value that begins so with its count, most frequent first, then by value."""
-        return self._ranked(UP.get(name, name), self._whole(name, prefix))
+        return self._ranked(UP_FIELDS.get(name, name), self._whole(name, prefix))
 
     def above(self, name: str) -> dict[str, int]:
         """Answer every value of a hierarchy, stated or above one that is, with its count."""
-        return dict(self._ranked(UP[name], self._complete(UP[name], "")))
+        return dict(self._ranked(UP_FIELDS[name], self._complete(UP_FIELDS[name], "")))
 
     def histogram(self, name: str) -> HistogramCount:
         """Count years, or sizes by powers of ten; what has none is told beside."""
@@ -116,7 +116,7 @@ class Counter:
 
     def _fit(self, name: str, size: int) -> _Listed:
         """List values until the first of them are certain to be the most frequent."""
-        if name in UP:
+        if name in UP_FIELDS:
             return self._whole(name, "")
         for most in STEPS:
             listed = self._terms(name, most)
@@ -155,9 +155,9 @@ class Counter:
     def _whole(self, name: str, prefix: str) -> _Listed:
         """List every value; of a hierarchy those that are stated, each with all that is below it."""
         listed = self._complete(name, prefix)
-        if name not in UP:
+        if name not in UP_FIELDS:
             return listed
-        below = dict(self._complete(UP[name], "").values)
+        below = dict(self._complete(UP_FIELDS[name], "").values)
         return _Listed(tuple((value, below[value]) for value, _ in listed.values), listed.missing, 0)
 
     def _complete(self, name: str, prefix: str) -> _Listed:
@@ -170,7 +170,8 @@ class Counter:
             if terms.is_whole:
                 return terms
         found = self.searcher.terms_with_prefix(name, prefix, self.wanted, None)
-        missing = self._count(self._having("none", name)) if not prefix and name not in UP.values() else 0
+        is_stated = not prefix and name not in UP_FIELDS.values()
+        missing = self._count(self._having("none", name)) if is_stated else 0
         return _Listed(tuple(found), missing, sum(count for _, count in found) + missing)
 
     # ---- counts ------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from index.engines.tantivy.beside import Beside
 from index.engines.tantivy.groups import Collapsed, Groups
 from index.engines.tantivy.leaders import Ordering, Ranked, leaders
 from index.engines.tantivy.queries import NAMES, TEXT, Compiler, unscored
+from index.engines.tantivy.ranking import ranked
 from index.entry import ASIDE, GROUP_FIELDS, OPEN_END, OVER, WITHDRAWN
 from index.query import OneOf, Query, highlights
 
@@ -33,6 +34,7 @@ ORDERINGS: Mapping[Sort, Ordering] = {
     "oldest": Ordering("oldest", is_descending=False),
     "largest": Ordering("largest", is_descending=True),
     "updated": Ordering("from_revision", is_descending=True),
+    "kept": Ordering("rid", is_descending=False),
 }
 
 Page: TypeAlias = tuple[list[Ranked], int, Position | None, tuple[int, ...]]
@@ -74,7 +76,8 @@ class TantivySnapshot:
         """Find the versions that stood at a revision; see `Snapshot.search`."""
         counts = counts or Counts(tuple(facets), facet_size)
         asked = Asked(self._counts, at, withdrawn, collapse)
-        wanted = self._at(self.queries.compile(query), at, withdrawn)
+        compiled = ranked(self.queries, query) if sort == "relevance" else self.queries.compile(query)
+        wanted = self._at(compiled, at, withdrawn)
         collapsed = asked.collapsed(query, wanted)
         with _BESIDE.search():
             has_counts = counts.facets or counts.histograms
@@ -119,7 +122,7 @@ class TantivySnapshot:
 
     def snippets(self, query: Query, texts: Sequence[str], length: int) -> list[str | None]:
         """Cut the telling part out of each text; None where no word is found."""
-        parts = [self.queries.words(words) for words in highlights(query)]
+        parts = [self.queries.words(words) for words in dict.fromkeys(highlights(query))]
         if not parts:
             return [None] * len(texts)
         either = tantivy.Query.boolean_query([(Occur.Should, part) for part in parts])

@@ -236,7 +236,9 @@ def search(
         list[str] | None, typer.Option("--filter", help="NAME=VALUE; -NAME=VALUE excludes")
     ] = None,
     facets: Annotated[str, typer.Option(help="Fields to count, comma-separated, or all")] = "",
-    sort: Annotated[str | None, typer.Option(help="relevance, newest, oldest, largest or updated")] = None,
+    sort: Annotated[
+        str | None, typer.Option(help="relevance, newest, oldest, largest, kept, changed")
+    ] = None,
     collapse: Annotated[
         str | None, typer.Option(help="What is one hit: family, version (the default) or none")
     ] = None,

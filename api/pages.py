@@ -17,6 +17,7 @@ from markupsafe import Markup
 from api import losses as of_losses
 from api.counted import too_slow
 from api.due import in_words
+from api.export import REFUSED as OF_A_PAGE
 from api.faceted import USELESS
 from api.formats import DOI_URL, ORCID_URL, schema_org, term_url
 from api.help import FORMS
@@ -28,8 +29,9 @@ from config import VERSION
 from index.history import History, Version
 from index.prepared import digest_of
 from index.query import BadQuery
-from index.search import Answer, Hit
+from index.search import Answer, Hit, Request
 from index.store import Kept
+from index.walk import ORDERS
 
 FACETS_SHOWN = (
     "source", "imaging_method", "organism", "license", "year", "format", "kind", "access", "funder",
@@ -52,7 +54,7 @@ async def search(request: web.Request) -> web.Response:
     node = request.app[NODE]
     query = request.query
     q = query.get("q", "")
-    error, answer = None, None
+    error, asked, answer = None, None, None
     try:
         asked = question(query)
         wanted = replace(asked, facets=FACETS_SHOWN, size=PAGE_SIZE, facet_size=8)
@@ -81,6 +83,7 @@ async def search(request: web.Request) -> web.Response:
         facets=_facets(query, answer) if answer else [],
         next_url=_with(query, "cursor", answer.next) if answer and answer.next else None,
         json_url="/api/v1/search?" + urlencode([*query.items(), ("facets", "all")]),
+        whole=_whole(query, asked, answer) if asked and answer else "",
     )
 
 
@@ -196,6 +199,13 @@ def _facets(query: Mapping[str, str], answer: Answer) -> list[dict[str, Any]]:
                 }
             )  # fmt: skip
     return shown
+
+
+def _whole(query: Mapping[str, str], asked: Request, answer: Answer) -> str:
+    """Answer the parameters that ask for all that is found, as it is counted on the page."""
+    kept = [(n, v) for n, v in query.items() if v and n not in {*OF_A_PAGE, "sort", "collapse", "as_of"}]
+    ordered = [("sort", asked.sort)] if asked.sort in ORDERS else []
+    return urlencode([*kept, *ordered, ("collapse", asked.collapse), ("as_of", str(answer.snapshot))])
 
 
 def _facet_url(query: Mapping[str, str], name: str) -> str:

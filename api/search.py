@@ -15,7 +15,7 @@ from api.language import shape_reading
 from api.node import NODE, Node
 from api.parameters import choice, number
 from index.choices import CHOICES
-from index.engines import COLLAPSES, SORTS, TOMBSTONES
+from index.engines import COLLAPSES, SORTS, TOMBSTONES, Collapse
 from index.entry import FACETS
 from index.loosen import MATCHES
 from index.moments import Moment
@@ -53,8 +53,12 @@ async def suggest(request: web.Request) -> web.Response:
     return web.Response(body=orjson.dumps(body), content_type="application/json")
 
 
-def question(query: MultiMapping[str]) -> Request:
+def question(query: MultiMapping[str], collapse: Collapse = "version") -> Request:
     """Read the parameters of a search.
+
+    Args:
+        query: the parameters.
+        collapse: what is one hit where nobody says.
 
     Raises:
         BadQuery: a parameter there is not, or a value it cannot have.
@@ -79,7 +83,7 @@ def question(query: MultiMapping[str]) -> Request:
         withdrawn=choice(query, "withdrawn", TOMBSTONES) or "exclude",
         as_of=query.get("as_of") or None,
         match=choice(query, "match", MATCHES) or "all",
-        collapse=choice(query, "collapse", COLLAPSES) or "version",
+        collapse=choice(query, "collapse", COLLAPSES) or collapse,
         facet_mode=choice(query, "facet_mode", FACET_MODES) or "disjunctive",
         histograms=histograms(query.getall("histograms", [])),
     )

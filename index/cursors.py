@@ -27,7 +27,7 @@ class Cursor:
 def close_cursor(position: Position | None, revision: int, sort: Sort, print_: int) -> str | None:
     if position is None:
         return None
-    body = orjson.dumps([revision, position.after, position.state, sort, print_])
+    body = orjson.dumps([revision, position.after, position.state, position.grouping, sort, print_])
     return base64.urlsafe_b64encode(body).rstrip(b"=").decode()
 
 
@@ -36,8 +36,8 @@ def open_cursor(text: str | None, sort: Sort, print_: int) -> Cursor | None:
         return None
     try:
         body = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        revision, after, state, *made_for = orjson.loads(body)
-        cursor = Cursor(int(revision), Position(int(after), state))
+        revision, after, state, grouping, *made_for = orjson.loads(body)
+        cursor = Cursor(int(revision), Position(int(after), state, grouping))
     except (binascii.Error, ValueError, TypeError) as error:
         raise BadCursor("this is no cursor of ours; take `next` from an answer as it is") from error
     if made_for != [sort, print_]:
@@ -46,20 +46,29 @@ def open_cursor(text: str | None, sort: Sort, print_: int) -> Cursor | None:
     return cursor
 
 
-def close_place(revision: int, place: tuple[str, int], print_: int) -> str:
-    body = orjson.dumps([revision, *place, print_])
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The revision of which a facet is listed, how its records were grouped, and the last value listed."""
+
+    revision: int
+    grouping: str | None
+    last: tuple[str, int]
+
+
+def close_place(place: Place, print_: int) -> str:
+    body = orjson.dumps([place.revision, place.grouping, *place.last, print_])
     return base64.urlsafe_b64encode(body).rstrip(b"=").decode()
 
 
-def open_place(text: str | None, print_: int) -> tuple[int, tuple[str, int]] | None:
-    """Read where a page of a facet ended: the revision, and the last value with its count."""
+def open_place(text: str | None, print_: int) -> Place | None:
+    """Read where a page of a facet ended."""
     if not text:
         return None
     try:
-        revision, value, count, made_for = orjson.loads(
+        revision, grouping, value, count, made_for = orjson.loads(
             base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         )
-        place = int(revision), (str(value), int(count))
+        place = Place(int(revision), grouping, (str(value), int(count)))
     except (binascii.Error, ValueError, TypeError) as error:
         raise BadCursor("this is no cursor of a facet; take `next` from an answer as it is") from error
     if made_for != print_:

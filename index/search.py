@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias, TypedDict
 
 from index import hierarchy
 from index.choices import choices, lacking
-from index.cursors import close_cursor, close_place, open_cursor, open_place
+from index.cursors import Place, close_cursor, close_place, open_cursor, open_place
 from index.engines import (
     HISTOGRAMS,
     Collapse,
@@ -25,6 +25,7 @@ from index.engines import (
     FacetCount,
     Found,
     HistogramCount,
+    Regrouped,
     Snapshot,
     Sort,
     Tombstones,
@@ -214,6 +215,7 @@ class Catalogue:
         Raises:
             BadQuery: a filter, facet, parent or cursor that cannot be understood.
             Behind: the past that is asked for is not indexed yet.
+            Regrouped: the cursor belongs to other groups; the list must start again.
         """
         of = checked(wanted)
         words, chosen = loosened(parse(request.words), request.match), choices(request.filters)
@@ -223,10 +225,14 @@ class Catalogue:
         print_ = binascii.crc32(repr(name).encode())
         as_of = self.past(request.as_of) if request.as_of else None
         snapshot = self.engine.snapshot()
-        at, place = open_place(of.cursor, print_) or (_revision(snapshot, as_of), None)
+        place = open_place(of.cursor, print_)
+        at = place.revision if place else _revision(snapshot, as_of)
         choice: _Choice = {"at": at, "withdrawn": withdrawn, "collapse": request.collapse}
+        grouping = snapshot.grouping(query, **choice)
+        if place and place.grouping != grouping:
+            raise Regrouped(place.grouping)
         page = self._lists.of(
-            (at, *name),
+            (at, grouping, *name),
             lambda: listed(
                 of,
                 lambda prefix: snapshot.values(query, field=of.field, prefix=prefix, **choice),
@@ -234,14 +240,15 @@ class Catalogue:
                 lambda value: self.label(snapshot, of.field, value),
             ),
         )
-        found = page.after(place, of.size)
+        found = page.after(place.last if place else None, of.size)
         shown = tuple(
             self._value(snapshot, of.field, value, count, page.below.get(value))
             for value, count in found[: of.size]
         )
         none = both((query, lacking(of.field)))
         missing = snapshot.search(none, sort="newest", size=1, after=None, facets=(), facet_size=1, **choice)
-        following = close_place(at, found[of.size - 1], print_) if len(found) > of.size else None
+        more = len(found) > of.size
+        following = close_place(Place(at, grouping, found[of.size - 1]), print_) if more else None
         return FacetPage(shown, missing.total, following, at, as_of)
 
     def past(self, asked: str) -> Moment:

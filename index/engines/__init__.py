@@ -14,15 +14,15 @@ from typing import Literal, Protocol, TypeAlias
 from index.query import Query
 from index.record import Json
 
-Sort: TypeAlias = Literal["relevance", "newest", "oldest", "largest", "updated", "kept"]
-"""`updated`: what this node saw change last comes first; no two versions have the same revision. `kept` is
+Sort: TypeAlias = Literal["relevance", "newest", "oldest", "largest", "changed", "kept"]
+"""`changed`: what this node saw change last comes first; no two versions have the same revision. `kept` is
 the order in which the node first kept the records: their numbers, which never change."""
 
 Tombstones: TypeAlias = Literal["exclude", "include", "only"]
 TOMBSTONES: tuple[Tombstones, ...] = ("exclude", "include", "only")
 """What a search does with tombstones."""
 
-SORTS: tuple[Sort, ...] = ("relevance", "newest", "oldest", "largest", "updated", "kept")
+SORTS: tuple[Sort, ...] = ("relevance", "newest", "oldest", "largest", "changed", "kept")
 
 Collapse: TypeAlias = Literal["family", "version", "none"]
 COLLAPSES: tuple[Collapse, ...] = ("family", "version", "none")
@@ -36,6 +36,10 @@ class SnapshotGone(Exception):  # the name says what is wrong
     """The state of the index that a cursor belongs to is no longer there."""
 
 
+class Regrouped(SnapshotGone):
+    """Records that a cursor leads through belong to other groups than when it was made."""
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """Where a page of results ends: after a sort key, or after so many results of one index state."""
@@ -43,6 +47,8 @@ class Position:
     after: int
     state: str | None = None
     """For relevance: the index state whose order is meant; scores of another state may differ."""
+    grouping: str | None = None
+    """Where groups are hits: what `Snapshot.grouping` told of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +135,21 @@ class Snapshot(Protocol):
 
         Raises:
             SnapshotGone: the position belongs to a state that is no longer there.
+            Regrouped: or to other groups.
+        """
+        ...
+
+    def grouping(
+        self,
+        query: Query,
+        *,
+        at: int,
+        withdrawn: Tombstones = "exclude",
+        collapse: Collapse = "none",
+    ) -> str | None:
+        """Tell how candidates are grouped: the same for as long as they are; None where every one is a hit.
+
+        A version keeps its revisions but not its group: what is learned later regroups the past as well.
         """
         ...
 

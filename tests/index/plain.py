@@ -1,63 +1,43 @@
-"""Records in groups, indexed as `sync` does, and a count of them by looking at every one."""
+"""A count by looking at every record, to hold answers against."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import orjson
+import pytest
 
-from index.engines.tantivy import TantivyEngine
+from index.engines import Collapse
 from index.entry import UP_FIELDS, entry_of
+from index.families import layer
 from index.listing import Wanted
-from index.record import Term
+from index.record import Record, Term
 from index.search import Catalogue, Request
 from index.store import Store
-
-Groups: TypeAlias = Mapping[str, Mapping[str, int]]
-"""By kind, the group of each record that is in one."""
+from tests.index.filling import catalogue, fill
 
 MOUSE, HUMAN = Term(label="Mus musculus", id="NCBITaxon:10090"), Term(label="human", id="NCBITaxon:9606")
 MAMMALIA = Term(label="Mammalia", id="NCBITaxon:40674")
 
-# ---- a store with groups -----------------------------------------------------------------------
+
+def keep(store: Store, records: Iterable[Record]) -> None:
+    """Bring records in, each as a page of its own source."""
+    by_source = defaultdict(list)
+    for record in records:
+        by_source[record.source].append(record)
+    for source, some in by_source.items():
+        fill(store, some, source)
 
 
-def grouped(store: Store, folder: Path, groups: Groups, commits: int = 1) -> Catalogue:
-    """Index a store as `sync` does, with records in groups."""
-    engine = TantivyEngine(folder / "index", writing=True)
-    goal, rids = store.revision(), rids_of(store)
-    numbers = {kind: numbered(groups.get(kind, {}), rids) for kind in ("family", "version")}
-
-    def entry(kept: Any) -> Any:
-        made = entry_of(kept.rid, kept.revision, kept.to_revision, orjson.loads(kept.json))
-        in_groups = {kind: numbers[kind][kept.rid] for kind in numbers if kept.rid in numbers[kind]}
-        return {**made, **in_groups, "grouped": list(in_groups)}
-
-    at = 0
-    for step in range(1, commits + 1):
-        until = goal * step // commits
-        current, over = store.changes(at, until)
-        engine.write(map(entry, current), map(entry, over), [], until)
-        at = until
-    return Catalogue(store, engine)
-
-
-def rids_of(store: Store) -> dict[str, int]:
-    current, over = store.changes(0, store.revision())
-    return {orjson.loads(kept.json)["id"]: kept.rid for kept in (*current, *over)}
-
-
-def numbered(groups: Mapping[str, int], rids: Mapping[str, int]) -> dict[int, int]:
-    """By record number, the lowest number of its group, for groups with more than one member."""
-    members = defaultdict(list)
-    for id_, group in groups.items():
-        if id_ in rids:
-            members[group].append(rids[id_])
-    return {rid: min(some) for some in members.values() if len(some) > 1 for rid in some}
+def in_commits(store: Store, folder: Path, commits: int) -> Catalogue:
+    """Index a store in several commits, so that the index has several segments."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("index.sync.BATCH", store.revision() // commits + 1)
+        return catalogue(store, folder)
 
 
 # ---- the plain count ---------------------------------------------------------------------------
@@ -66,10 +46,14 @@ def numbered(groups: Mapping[str, int], rids: Mapping[str, int]) -> dict[int, in
 class Plain:
     """All that is held at a revision, counted by looking at every record."""
 
-    def __init__(self, store: Store, groups: Groups, revision: int) -> None:
-        rids = rids_of(store)
-        self.numbers = {kind: numbered(groups.get(kind, {}), rids) for kind in ("family", "version")}
+    def __init__(self, store: Store, revision: int) -> None:
         current, over = store.changes(0, store.revision())
+        with store.reading() as connection:
+            kin = layer.kin_of(connection, {kept.rid for kept in (*current, *over)})
+        self.numbers = {
+            "family": {rid: own.family for rid, own in kin.items()},
+            "version": {rid: own.version for rid, own in kin.items()},
+        }
         stood = [
             kept for kept in (*current, *over)
             if kept.revision <= revision and (kept.to_revision is None or kept.to_revision > revision)
@@ -82,10 +66,10 @@ class Plain:
 
     def _matches(self, entry: Any, request: Request, without: str | None) -> bool:
         gone = "withdrawn" in entry["aside"]
-        if gone != (request.withdrawn == "only") and request.withdrawn != "include":
+        asked = "include" if "is:" in request.words and request.withdrawn == "exclude" else request.withdrawn
+        if gone != (asked == "only") and asked != "include":
             return False
-        words = " ".join(entry["title"]).split()
-        if not all(word in words for word in request.words.split()):
+        if not says(entry, request):
             return False
         chosen: dict[str, list[bool]] = defaultdict(list)
         for name, values in request.filters.items():
@@ -100,11 +84,11 @@ class Plain:
                     chosen[of].append(holds)
         return all(any(some) for some in chosen.values())
 
-    def group(self, entry: Any, collapse: str) -> int:
+    def group(self, entry: Any, collapse: Collapse) -> int:
         rid: int = entry["rid"]
         return self.numbers.get(collapse, {}).get(rid, rid)
 
-    def count(self, entries: Iterable[Any], collapse: str) -> int:
+    def count(self, entries: Iterable[Any], collapse: Collapse) -> int:
         return len({self.group(entry, collapse) for entry in entries})
 
     def facet(self, request: Request, name: str) -> tuple[dict[str, int], int]:
@@ -119,6 +103,22 @@ class Plain:
             for value in values
         }
         return counts, self.count((e for e in of if not of_field(e, name)), request.collapse)
+
+
+def says(entry: Any, request: Request) -> bool:
+    """Tell whether the words hold: plain ones, -word, field:value and is:withdrawn."""
+    held = " ".join(entry["title"]).split()
+    plain: list[bool] = []
+    others: list[bool] = []
+    for word in request.words.split():
+        bare = word.removeprefix("-")
+        name, colon, value = bare.partition(":")
+        if name == "is":
+            holds = "withdrawn" in entry["aside"]
+        else:
+            holds = has(entry, name, value) if colon else bare in held
+        (others if colon or bare != word else plain).append(holds != (bare != word))
+    return all(others) and (any(plain) or not plain if request.match == "any" else all(plain))
 
 
 def of_field(entry: Any, name: str) -> list[str]:

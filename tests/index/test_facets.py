@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -11,6 +11,7 @@ import pytest
 
 from index.engines import SORTS
 from index.engines.tantivy import TantivyEngine
+from index.families.decisions import decide
 from index.hierarchy import TOP, children, parents
 from index.listing import Wanted
 from index.query import BadQuery
@@ -18,8 +19,8 @@ from index.record import Dates, Files, License, Record
 from index.search import Catalogue, Request
 from index.store import Store
 from index.sync import sync
-from tests.index.filling import fill
-from tests.index.plain import HUMAN, MAMMALIA, MOUSE, grouped, to_the_end, walk
+from tests.index.filling import catalogue, fill
+from tests.index.plain import HUMAN, MAMMALIA, MOUSE, to_the_end, walk
 
 Made: TypeAlias = Callable[..., Catalogue]
 
@@ -32,9 +33,11 @@ def a(number: int, **fields: Any) -> Record:
 def made(store: Store, tmp_path: Path) -> Iterator[Callable[..., Catalogue]]:
     engines = []
 
-    def make(*wanted: Record, **groups: Mapping[str, int]) -> Catalogue:
+    def make(*wanted: Record, family: Sequence[tuple[str, str]] = ()) -> Catalogue:
         fill(store, wanted)
-        searched = grouped(store, tmp_path, groups)
+        for one, other in family:
+            decide(store, "join", one, other, why="they are", who="test")
+        searched = catalogue(store, tmp_path)
         engines.append(searched.engine)
         return searched
 
@@ -46,7 +49,7 @@ def made(store: Store, tmp_path: Path) -> Iterator[Callable[..., Catalogue]]:
 def test_a_group_is_found_by_the_member_that_matches_and_counts_once(made: Made) -> None:
     searched = made(
         a(1, title="soil", license=License(spdx="CC0-1.0")), a(2, title="soil water"), a(3, title="soil"),
-        family={"demo:1": 1, "demo:2": 1}, version={},
+        family=[("demo:1", "demo:2")],
     )  # fmt: skip
     by_family = searched.search(Request(words="soil", collapse="family", facets=("license",)))
     assert by_family.total == 2
@@ -59,9 +62,10 @@ def test_a_group_is_found_by_the_member_that_matches_and_counts_once(made: Made)
 
 
 def test_a_group_larger_than_many_pages_is_one_hit_of_one_page(made: Made) -> None:
-    crowd = [a(n, dates=Dates(published=f"2020-01-{n % 28 + 1:02}")) for n in range(120)]
+    days = [Dates(published=f"2020-01-{n % 28 + 1:02}") for n in range(120)]
+    crowd = [a(n, dates=day, concept_doi="10.1234/all") for n, day in enumerate(days)]
     alone = [a(1000 + n, dates=Dates(published="2001")) for n in range(3)]
-    searched = made(*crowd, *alone, version={f"demo:{n}": 1 for n in range(120)})
+    searched = made(*crowd, *alone)
     for sort in SORTS:
         hits = walk(searched, Request(sort=sort, size=1, collapse="version"))
         assert sorted(hit.members or 0 for hit in hits) == [1, 1, 1, 120]
@@ -137,7 +141,7 @@ def test_a_walk_through_a_facet_sees_the_state_it_began_with_even_in_another_pro
     store: Store, tmp_path: Path
 ) -> None:
     fill(store, [a(n, keywords=(f"k{n % 7}", f"only {n}")) for n in range(20)])
-    searched = grouped(store, tmp_path, {})
+    searched = catalogue(store, tmp_path)
     whole = to_the_end(searched, Request(), Wanted("keyword", size=5))
     first = searched.facet(Request(), Wanted("keyword", size=5))
     searched.engine.close()

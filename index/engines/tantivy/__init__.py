@@ -46,7 +46,7 @@ def _schema() -> tantivy.Schema:
     for name in (*TOKEN_FIELDS, *UP_FIELDS.values(), "none"):
         builder.add_text_field(name, fast=True, tokenizer_name="raw", index_option="basic")
     numbers = ("rid", "from_revision", "to_revision", "year", "bytes", "newest", "oldest", "largest")
-    for name in (*numbers, *GROUP_FIELDS, *DAY_FIELDS, *LAST_DAYS.values()):
+    for name in (*numbers, *GROUP_FIELDS, "regrouped", *DAY_FIELDS, *LAST_DAYS.values()):
         builder.add_integer_field(name, indexed=name in {"year", "rid", *GROUP_FIELDS}, fast=True)
     return builder.build()
 

@@ -13,7 +13,7 @@ import tantivy
 
 from index.engines import Collapse, Counts, FacetCount, HistogramCount, Tombstones
 from index.engines.tantivy.counting import Counter
-from index.engines.tantivy.groups import Collapsed, Groups
+from index.engines.tantivy.groups import UNGROUPED, Collapsed, Groups
 from index.engines.tantivy.queries import Compiler, unscored
 from index.query import Query
 
@@ -78,6 +78,13 @@ class Asked:
             return None
         groups, name = self._state.groups[self._collapse], (query, self._at, self._withdrawn, self._collapse)
         return self._state.collapsed.of(name, lambda: Collapsed(groups, wanted)) if groups.held else None
+
+    def grouping(self, query: Query) -> str | None:
+        """Tell how candidates are grouped; see `Snapshot.grouping`."""
+        if self._collapse == "none":
+            return None
+        collapsed = self.collapsed(query, self.wanted(query))
+        return collapsed.grouping if collapsed else UNGROUPED
 
     def counter(self, query: Query, fields: Iterable[str] = ()) -> Counter:
         """Answer what counts among the candidates of a query."""

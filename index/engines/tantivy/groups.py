@@ -25,6 +25,9 @@ from index.engines.tantivy.queries import Compiler, unscored
 MASKS = 512
 """Masks of facet values that a table keeps; one of 150,000 grouped documents takes 25 kB."""
 
+UNGROUPED = "0.0"
+"""The grouping of candidates of which none is in a group."""
+
 TABLES = 4
 """Tables kept: two kinds of groups, of the newest state and of the one before it."""
 
@@ -184,6 +187,18 @@ class Collapsed:
             return documents
         table = self.groups.table
         return documents - table.surplus(self.mask & table.kept(name, lambda: self.groups.mask(value)))
+
+    @cached_property
+    def grouping(self) -> str:
+        """Tell how the candidates are grouped, so that any change of it is seen.
+
+        Whatever comes into a group, or into another, has a higher revision than any that was grouped before:
+        as long as so many candidates are grouped, the sum of their revisions grows with every change.
+        """
+        grouped = together(unscored(self._wanted), self.groups.grouped)
+        asked = {"of": {"stats": {"field": "regrouped"}}}
+        found = self.groups.searcher.aggregate(grouped, asked)["of"]
+        return f"{int(found['count'])}.{int(found['sum'])}"
 
     @cached_property
     def _surplus(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import tantivy
@@ -13,6 +14,7 @@ from index.engines import (
     Counts,
     Found,
     Position,
+    Regrouped,
     SnapshotGone,
     Sort,
     Tombstones,
@@ -33,7 +35,7 @@ ORDERINGS: Mapping[Sort, Ordering] = {
     "newest": Ordering("newest", is_descending=True),
     "oldest": Ordering("oldest", is_descending=False),
     "largest": Ordering("largest", is_descending=True),
-    "updated": Ordering("from_revision", is_descending=True),
+    "changed": Ordering("from_revision", is_descending=True),
     "kept": Ordering("rid", is_descending=False),
 }
 
@@ -79,6 +81,8 @@ class TantivySnapshot:
         compiled = ranked(self.queries, query) if sort == "relevance" else self.queries.compile(query)
         wanted = self._at(compiled, at, withdrawn)
         collapsed = asked.collapsed(query, wanted)
+        if after is not None and after.grouping != asked.grouping(query):
+            raise Regrouped(after.grouping)
         with _BESIDE.search():
             has_counts = counts.facets or counts.histograms
             counted = _BESIDE.begin(asked.count, query, counts) if has_counts else nothing_counted
@@ -93,7 +97,19 @@ class TantivySnapshot:
             for rid, revision, score in zip(rids, froms, scores, strict=True)
         )
         members = members or ((1,) * len(hits) if collapse != "none" else ())
+        following = replace(following, grouping=asked.grouping(query)) if following else None
         return Found(total, hits, facet_counts, following, members, histograms, uncounted)
+
+    def grouping(
+        self,
+        query: Query,
+        *,
+        at: int,
+        withdrawn: Tombstones = "exclude",
+        collapse: Collapse = "none",
+    ) -> str | None:
+        """Tell how candidates are grouped; see `Snapshot.grouping`."""
+        return Asked(self._counts, at, withdrawn, collapse).grouping(query)
 
     def values(  # a search is these choices
         self,

@@ -157,7 +157,7 @@ def spec() -> Node:
                 _parameter("cursor", "`next` of the answer before; it lasts as long as the node's store"),
             ],
             _json({"$ref": "#/components/schemas/FacetPage"}),
-            example="/api/v1/facets/organism?q=light&facet_parent=top", errors=(400, 503),
+            example="/api/v1/facets/organism?q=light&facet_parent=top", errors=(400, 410, 503),
         ),
         "/api/v1/suggest": _operation(
             "suggest", "Words that begin so, as somebody types",

@@ -146,7 +146,9 @@ def show_answer(answer: dict[str, Any]) -> None:
     for warning in answer["warnings"]:
         terminal.warn(warning)
     then = f", as of revision {answer['snapshot']:,}" if answer["as_of"] else ""
-    terminal.say(f"{answer['total']:,} {'record' if answer['total'] == 1 else 'records'}{then}")
+    is_of_groups = all(hit["members"] is not None for hit in answer["hits"])
+    unit = ("result" if is_of_groups else "record") + "s" * (answer["total"] != 1)
+    terminal.say(f"{answer['total']:,} {unit}{then}")
     terminal.hit_lines(answer["hits"])
     for name, facet in answer["facets"].items():
         values = ", ".join(f"{value['label']} {value['count']:,}" for value in facet["values"])

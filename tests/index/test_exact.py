@@ -16,6 +16,7 @@ from index.engines import COLLAPSES, HISTOGRAMS, SORTS, TOMBSTONES
 from index.engines.tantivy import counting, leaders
 from index.engines.tantivy.groups import Table
 from index.entry import FACETS, UP_FIELDS
+from index.hierarchy import TOP, children
 from index.listing import Wanted
 from index.record import Creator, Dates, Files, License, Record, Related, Term, Withdrawal
 from index.search import FACET_MODES, Answer, Catalogue, Request
@@ -135,6 +136,7 @@ def test_hits_total_facets_and_bars_agree_with_a_plain_count(
         for name in FACETS:
             check_facet(searched, plain, request, answer, name)
         check_bars(plain, request, answer)
+        check_levels(searched, plain, request)
         searched.engine.close()
 
 
@@ -168,6 +170,22 @@ def check_facet(searched: Catalogue, plain: Plain, request: Request, answer: Ans
     other = sum(count for _, count in ordered[request.facet_size :])
     assert facet.other in {other, None if request.collapse != "none" or name in UP_FIELDS else other}
     assert to_the_end(searched, request, Wanted(name, size=2)) == ordered
+
+
+def check_levels(searched: Catalogue, plain: Plain, request: Request) -> None:
+    without = "organism" if request.facet_mode == "disjunctive" else None
+    found = plain.candidates(request, without)
+    below = children("organism", {value for entry in found for value in entry["organism_up"]})
+    for parent in (TOP, MAMMALIA.id or ""):
+        level = searched.facet(request, Wanted("organism", parent=parent, size=100)).values
+        assert [(value.value, value.count) for value in level] == sorted(
+            (
+                (value, plain.count((e for e in found if value in e["organism_up"]), request.collapse))
+                for value in below.get(parent, ())
+            ),
+            key=lambda pair: (-pair[1], pair[0]),
+        )
+        assert [value.children for value in level] == [len(below.get(value.value, ())) for value in level]
 
 
 def check_bars(plain: Plain, request: Request, answer: Answer) -> None:

@@ -13,7 +13,7 @@ from aiohttp import web
 from multidict import MultiDict, MultiMapping
 from pydantic import BaseModel, Field
 
-from api.export import SUMS, Export, of_search
+from api.export import COLLAPSE, SUMS, Export, of_search
 from api.node import NODE
 from api.parameters import known, number
 from api.search import question
@@ -28,8 +28,16 @@ FORMAT = 1
 """Version of the certificate's shape; raised when a reader must know."""
 
 LARGEST_LIST = 100_000
-NOT_ASKED = ("as_of", "cursor", "size", "facets", "facet_size", "format", "after")
+NOT_ASKED = (
+    "as_of", "cursor", "size", "facets", "facet_size", "facet_mode", "histograms", "format", "after",
+)  # fmt: skip
 """Parameters that do not decide what is found, or that the certificate says in another way."""
+
+_GROUPS = {
+    "none": "",
+    "version": ", one of all versions of a thing",
+    "family": ", one of all versions and copies of a thing",
+}
 
 Parameters = Annotated[dict[str, list[str]], Field(max_length=200)]
 
@@ -104,11 +112,13 @@ def make(catalogue: Catalogue, asked: MultiMapping[str], base: str) -> dict[str,
     Raises:
         BadQuery: something asked cannot be understood.
     """
-    found = certificates.certify(catalogue, question(of_search(asked)))
+    request = question(of_search(asked), COLLAPSE)
+    found = certificates.certify(catalogue, request)
     told: dict[str, list[str]] = {}
     for name, value in asked.items():
         if value.strip() and name not in NOT_ASKED:
             told.setdefault(name, []).append(value)
+    told["collapse"] = [request.collapse]  # said even if nobody did: a search has another default
     pinned = [(name, value) for name, values in told.items() for value in values]
     address = f"{base}/api/v1/search?{urlencode([*pinned, ('as_of', str(found.result.revision))])}"
     body = {
@@ -130,13 +140,14 @@ def make(catalogue: Catalogue, asked: MultiMapping[str], base: str) -> dict[str,
 def in_words(found: Certificate, told: Mapping[str, list[str]], base: str, address: str) -> str:
     """Say the same as a paragraph for the methods section of a paper."""
     result = found.result
-    asked = "; ".join(f"{name} = {' or '.join(values)}" for name, values in told.items())
+    asked = "; ".join(f"{n} = {' or '.join(values)}" for n, values in told.items() if n != "collapse")
     states = ", ".join(_source_in_words(name, each) for name, each in found.sources.items())
     return (
         f"We searched the research data index Headwater (version {VERSION}, {base}) on {found.made_at[:10]} "
         f"for {asked or 'everything'}. The answer is of its revision {result.revision}"
         f"{f', reached on {result.at}' if result.at else ''}, and of these sources: {states or 'none'}. "
-        f"It has {result.count:,} {'record' if result.count == 1 else 'records'}; the SHA-256 digest of "
+        f"It has {result.count:,} {'record' if result.count == 1 else 'records'}"
+        f"{_GROUPS[told['collapse'][0]]}; the SHA-256 digest of "
         f"their sorted ids and revisions is {result.sha256}. The search can be done again at {address}."
     )
 
@@ -176,7 +187,7 @@ def repeat(catalogue: Catalogue, certified: Certified, size: int) -> dict[str, A
     """
     expected = Result(**certified.result.model_dump())
     asked = _pairs({n: v for n, v in certified.parameters.items() if n not in NOT_ASKED})
-    today = question(asked)
+    today = question(asked, COLLAPSE)
     then = _then(catalogue, asked, expected.revision)
     found = certificates.rerun(catalogue, then, today, expected, size)
     outcome, text = _judged(found, expected, certified.program)
@@ -200,7 +211,7 @@ def _then(catalogue: Catalogue, asked: MultiMapping[str], revision: int) -> Requ
     """Ask of the certificate's revision; None where this store has not come so far."""
     if revision > catalogue.store.revision():
         return None
-    return question(MultiDict([*asked.items(), ("as_of", str(revision))]))
+    return question(MultiDict([*asked.items(), ("as_of", str(revision))]), COLLAPSE)
 
 
 def _judged(found: Rerun, expected: Result, program: str) -> tuple[str, str]:
@@ -220,7 +231,8 @@ def _judged(found: Rerun, expected: Result, program: str) -> tuple[str, str]:
     return "disagrees", (
         f"searched again at revision {expected.revision} this node finds {found.then.count:,} records, not "
         f"the {expected.count:,} certified: Headwater understands the search otherwise now ({program} then, "
-        f"{VERSION} now), or records were purged; today it finds {ids} ({is_})"
+        f"{VERSION} now), records were purged, or, with collapse, are grouped otherwise; today it finds "
+        f"{ids} ({is_})"
     )
 
 

@@ -230,6 +230,7 @@ def status(data: Data = None, json: Json = False) -> None:
         "headwater search mitosis --as-of 2026-03-31",
         "headwater search 'creator:smith* year:2019.. bytes:>1GB -is:embargoed'",
         "headwater search --filter withdrawn=only",
+        "headwater search --facets organism,license --collapse family",
         "headwater search fruit fly gastrulation --filter match=most",
     )
 )
@@ -240,7 +241,12 @@ def search(
         list[str] | None, typer.Option("--filter", help="NAME=VALUE; -NAME=VALUE excludes")
     ] = None,
     facets: Annotated[str, typer.Option(help="Fields to count, comma-separated, or all")] = "",
-    sort: Annotated[str | None, typer.Option(help="relevance, newest, oldest or largest")] = None,
+    sort: Annotated[
+        str | None, typer.Option(help="relevance, newest, oldest, largest, kept, changed")
+    ] = None,
+    collapse: Annotated[
+        str | None, typer.Option(help="What is one hit: family, version (the default) or none")
+    ] = None,
     size: Annotated[int, typer.Option(min=0, max=100, help="Records to show")] = 10,
     as_of: Annotated[str | None, typer.Option(help="What was held at a day, time or revision")] = None,
     json: Json = False,
@@ -250,6 +256,7 @@ def search(
 
     pairs = [("q", " ".join(words or ())), ("size", str(size)), *(("facets", facets),) * bool(facets)]
     pairs += [(name, text) for name, text in (("sort", sort), ("as_of", as_of)) if text]
+    pairs += [("collapse", collapse)] if collapse else []
     pairs += [_pair(text) for text in filter_ or ()]
     answer = shown.search(settings_of(data=data), pairs)
     if json:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from api.certificate import LARGEST_LIST, NOT_ASKED, Certified
 from api.formats.forms import FORMS
 from index.certificate import KINDS
+from index.engines import COLLAPSES
 from index.walk import ORDERS
 
 Node: TypeAlias = dict[str, Any]  # JSON
@@ -23,8 +24,13 @@ def whole_results(
         parameter: makes the description of a parameter.
         search: what a search takes.
     """
-    kept = [each for each in search if each["name"] not in {*NOT_ASKED, "sort"}]
+    kept = [each for each in search if each["name"] not in {*NOT_ASKED, "sort", "collapse"}]
     as_of = [each for each in search if each["name"] == "as_of"]
+    collapse = parameter(
+        "collapse",
+        "What is one row: each record (the default), the versions of one thing, or a family",
+        enum=list(COLLAPSES),
+    )
     sort = parameter(
         "sort", "Order of the rows; kept, as first kept by the node, if left out", enum=list(ORDERS)
     )
@@ -34,7 +40,7 @@ def whole_results(
     )
     bodies: Node = {each.media_type: {"schema": {}} for each in FORMS.values()}
     certificate = {"application/json": {"schema": {"type": "object"}}}
-    asked = [*kept, *as_of, sort, form]
+    asked = [*kept, *as_of, collapse, sort, form]
     listed = parameter("size", f"Differences to list, 0 to {LARGEST_LIST}; all are counted")
     rerun = _posted(
         "rerun", f"Search again what a certificate says: what {', '.join(KINDS)} since",

@@ -26,6 +26,7 @@ from api.search import question
 from api.slots import SLOTS
 from config import VERSION
 from index.certificate import canonical
+from index.engines import Collapse
 from index.query import BadQuery
 from index.search import Catalogue
 from index.walk import Lost, Walk
@@ -33,7 +34,9 @@ from index.walk import Lost, Walk
 log = logging.getLogger("headwater.api")
 
 OWN = ("format", "after")
-REFUSED = ("cursor", "size", "facets", "facet_size")
+REFUSED = ("cursor", "size", "facets", "facet_size", "facet_mode", "histograms")
+COLLAPSE: Collapse = "none"
+"""What is one row where nobody says: who takes a result away takes every record."""
 STALLED = 120.0
 """Seconds in which a client takes nothing before it is taken for gone: its slot is wanted by others."""
 SUMS_KEPT = 256
@@ -76,7 +79,7 @@ class Export:
         self.form: Form = form(asked.get("format"))
         self.after = asked.get("after") or None
         self.parameters = of_search(asked)
-        self.walk = Walk(catalogue, question(self.parameters))
+        self.walk = Walk(catalogue, question(self.parameters, COLLAPSE))
         if self.after and not asked.get("as_of", "").isdigit():
             message = (
                 "after needs as_of=REVISION, the one of the beginning, or the rest is of another state; "
@@ -90,7 +93,8 @@ class Export:
     def etag(self) -> str:
         """Answer what tells this body from every other."""
         asked = replace(self.walk.request, words="", filters={}, as_of=None)
-        told = (canonical(self.walk.query), asked, self.walk.total, self.form.name, self._base, VERSION)
+        result = self.walk.total, self.walk.grouping
+        told = (canonical(self.walk.query), asked, result, self.form.name, self._base, VERSION)
         print_ = hashlib.blake2b(repr(told).encode(), digest_size=8).hexdigest()
         return f'"r{self.walk.revision}-{print_}"'
 

@@ -23,14 +23,20 @@ from api.status import Trouble, opened
 from config.settings import Settings
 from index.query import BadQuery
 from index.search import Behind
-from index.walk import Lost
+from index.walk import ORDERS, Lost
 
 app = typer.Typer()
 
 Words = Annotated[list[str] | None, typer.Argument(help="Words, as in the search box")]
 Filters = Annotated[list[str] | None, typer.Option("--filter", help="NAME=VALUE; -NAME=VALUE excludes")]
 AsOf = Annotated[str | None, typer.Option(help="What was held at a day, time or revision")]
-Sorted_ = Annotated[str | None, typer.Option("--sort", help="kept (the default), newest, oldest or largest")]
+Collapsed = Annotated[
+    str | None,
+    typer.Option("--collapse", help="What is one row: none (each record), version or family"),
+]
+Sorted_ = Annotated[
+    str | None, typer.Option("--sort", help=f"The order: {', '.join(ORDERS)}; the first is the default")
+]
 
 
 @dataclass(slots=True)
@@ -59,10 +65,11 @@ def export(
     filter_: Filters = None,
     sort: Sorted_ = None,
     as_of: AsOf = None,
+    collapse: Collapsed = None,
     data: Data = None,
 ) -> None:
     """Write a whole result, its checksum and its certificate; a call after Ctrl-C goes on where it ended."""
-    asked = _asked(words, filter_, sort, as_of)
+    asked = _asked(words, filter_, sort=sort, as_of=as_of, collapse=collapse)
     asked["format"] = form
     settings = settings_of(data=data)
     if output is None:
@@ -85,11 +92,13 @@ def certify(
     words: Words = None,
     filter_: Filters = None,
     as_of: AsOf = None,
+    collapse: Collapsed = None,
     text: Annotated[bool, typer.Option("--text", help="Only the paragraph for a methods section")] = False,
     data: Data = None,
 ) -> None:
     """Print the certificate of a search: what was asked, of which state, and a digest of what was found."""
-    asked, settings = _asked(words, filter_, None, as_of), settings_of(data=data)
+    asked = _asked(words, filter_, as_of=as_of, collapse=collapse)
+    settings = settings_of(data=data)
 
     def work(node: Node) -> int:
         made = certificates.make(node.catalogue, asked, address(settings))
@@ -137,10 +146,8 @@ def address(settings: Settings) -> str:
     return settings.public_url or f"http://{settings.host}:{settings.port}"
 
 
-def _asked(
-    words: list[str] | None, filters: list[str] | None, sort: str | None, as_of: str | None
-) -> MultiDict[str]:
-    pairs = [(name, text) for name, text in (("sort", sort), ("as_of", as_of)) if text]
+def _asked(words: list[str] | None, filters: list[str] | None, **named: str | None) -> MultiDict[str]:
+    pairs = [(name, text) for name, text in named.items() if text]
     for each in filters or ():
         name, equals, value = each.partition("=")
         if not equals or not name:
@@ -211,8 +218,8 @@ def _begin(node: Node, settings: Settings, asked: MultiDict[str], file: Path) ->
     wanted = Export(node.catalogue, pinned, base)
     if wanted.etag != begun.etag:
         raise Trouble(
-            f"{_beside(file, '.part')} is of another search, form or program; remove it and {noted}, or name "
-            "another file"
+            f"{_beside(file, '.part')} is of another search, form, grouping or program; remove it and "
+            f"{noted}, or name another file"
         )
     part = _beside(file, ".part")
     is_there = part.exists() and part.stat().st_size >= begun.bytes

@@ -47,8 +47,10 @@ class Node:
     queue: int = 256
     limits: Limits = field(default_factory=Limits)
     exports: int = 2
-    unindexed: str | None = None
+    unindexed: str | None = field(default=None, init=False)
     """Why the index cannot be brought up to date, as long as it cannot."""
+    search_seconds: float | None = None
+    """After which a search begins no further facet; None for no limit."""
     started: float = field(default_factory=time.time)
     catalogue: Catalogue = field(init=False)
     _pool: ThreadPoolExecutor = field(init=False)
@@ -57,7 +59,7 @@ class Node:
     _proofs: tuple[float, dict[str, Proof]] = (0.0, {})
 
     def __post_init__(self) -> None:
-        self.catalogue = Catalogue(self.store, self.engine)
+        self.catalogue = Catalogue(self.store, self.engine, self.search_seconds)
         self.threads = self.threads or os.cpu_count() or 2
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="search")
 

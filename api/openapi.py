@@ -8,20 +8,20 @@ from typing import Any, TypeAlias, get_args
 import orjson
 from aiohttp import web
 
-from api import pages
+from api import counted, pages
 from api.described import whole_results
 from api.families import FAMILY
 from config import VERSION
 from index.changes import Event
+from index.choices import CHOICES, FIELDS
 from index.compare import KINDS
-from index.engines import SORTS, TOMBSTONES
+from index.engines import COLLAPSES, HISTOGRAMS, SORTS, TOMBSTONES
 from index.entry import FACETS, HAS
 from index.loosen import MATCHES
 from index.moments import FORMS
-from index.query import FILTERS
 from index.query.fields import IS
 from index.record import Record
-from index.search import LARGEST_PAGE
+from index.search import FACET_MODES, LARGEST_PAGE
 
 Node: TypeAlias = dict[str, Any]  # JSON
 
@@ -42,6 +42,7 @@ FILTER_MEANINGS = {
     "published": "Day of publication: 2021-02.., 2021-02-15..2021-03; 2021 alone may be any of its days",
     "updated": "Day of the last change at the repository, like published",
     "is": f"How it is: {', '.join(IS)}",
+    "missing": f"Nothing is stated of a field: {', '.join(FIELDS)}",
     "has": f"Something is stated: {', '.join(HAS)}",
 }
 
@@ -59,7 +60,7 @@ def _parameter(name: str, what: str, where: str = "query", **schema: object) -> 
 def _filters() -> list[Node]:
     repeated: Node = {"type": "array", "items": {"type": "string"}}
     found = []
-    for name in FILTERS:
+    for name in CHOICES:
         found.append(_parameter(name, f"{FILTER_MEANINGS[name]}. Repeat it for OR", **repeated))
         found.append(_parameter(f"-{name}", f"Exclude by {name}", **repeated))
     return found
@@ -111,20 +112,32 @@ _RECORD_ID = _parameter("id", "Id of a record, such as idr:idr0002; a DOI or acc
 @cache
 def spec() -> Node:
     """Describe every address of the API."""
-    search = [
+    candidates = [
         _parameter(
             "q", 'Words, "phrases", OR, -word, word*, word~, field:value, an identifier; see /help/search'
         ),
         *_filters(),
+        _parameter("withdrawn", "Tombstones: left out (the default), too, or only", enum=list(TOMBSTONES)),
+        _parameter("as_of", f"What was held then: {FORMS}"),
+        _parameter("expand", "Also look for other names: yes (the default), no", enum=["yes", "no"]),
+        _parameter("match", "All words (the default), all but one of 3 to 12, or any", enum=list(MATCHES)),
+        _parameter(
+            "collapse", "What is one hit: a family, the versions of one thing (the default), or each record",
+            enum=list(COLLAPSES),
+        ),
+        _parameter(
+            "facet_mode", "Count a facet without its own filter (the default), or with it",
+            enum=list(FACET_MODES),
+        ),
+    ]  # fmt: skip
+    search = [
+        *candidates,
+        _parameter("histograms", f"Bars to count: all, {', '.join(HISTOGRAMS)}"),
         _parameter("facets", f"Fields to count, comma-separated or repeated: all, {', '.join(FACETS)}"),
         _parameter("facet_size", "Values per facet, 1 to 100"),
         _parameter("sort", "Order; relevance when there are words, else newest", enum=list(SORTS)),
         _parameter("size", f"Records per page, 0 to {LARGEST_PAGE}; more is refused"),
         _parameter("cursor", "`next` of the answer before; whatever decides what is found must stay"),
-        _parameter("withdrawn", "Tombstones: left out (the default), too, or only", enum=list(TOMBSTONES)),
-        _parameter("match", "All words (the default), all but one of 3 to 12, or any", enum=list(MATCHES)),
-        _parameter("as_of", f"What was held then: {FORMS}"),
-        _parameter("expand", "Also look for other names: yes (the default), no", enum=["yes", "no"]),
     ]
     name = _parameter("name", "Name of a source", "path")
     anything: Node = {"type": "object"}
@@ -134,6 +147,18 @@ def spec() -> Node:
             "search", "Search every repository at once", search,
             _json({"$ref": "#/components/schemas/Answer"}),
             example="/api/v1/search?q=light+sheet&facets=source,organism", errors=(400, 410, 503),
+        ),
+        "/api/v1/facets/{name}": _operation(
+            "facet", "Every value of a facet among what is found, most frequent first, page by page",
+            [
+                _parameter("name", "Name of a facet", "path", enum=list(FACETS)), *candidates,
+                _parameter("facet_prefix", "Values whose names begin so"),
+                _parameter("facet_parent", "Of a hierarchy: what stands directly below this value, or top"),
+                _parameter("size", "Values per page, 1 to 1000"),
+                _parameter("cursor", "`next` of the answer before; it lasts as long as the node's store"),
+            ],
+            _json({"$ref": "#/components/schemas/FacetPage"}),
+            example="/api/v1/facets/organism?q=light&facet_parent=top", errors=(400, 410, 503),
         ),
         "/api/v1/suggest": _operation(
             "suggest", "Words that begin so, as somebody types",
@@ -332,20 +357,6 @@ def _schemas() -> Node:
     record = Record.model_json_schema(ref_template="#/components/schemas/{model}")
     parts = record.pop("$defs", {})
     count: Node = {"type": "integer"}
-    facet = {
-        "type": "object",
-        "properties": {
-            "values": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {"value": {"type": "string"}, "label": {"type": "string"}, "count": count},
-                },
-            },
-            "missing": count,
-            "other": count,
-        },
-    }
     hit = {
         **record,
         "properties": {
@@ -355,6 +366,10 @@ def _schemas() -> Node:
             "origin": {"enum": ["live", "replica"]},
             "revision": {**count, "description": "The revision at which this version began"},
             "to_revision": {"type": ["integer", "null"], "description": "Where it ended; null if it stands"},
+            "members": {
+                "type": ["integer", "null"],
+                "description": "Records of its group that match; null where each record is a hit",
+            },
         },
     }
     answer = {
@@ -363,6 +378,8 @@ def _schemas() -> Node:
             "total",
             "hits",
             "facets",
+            "histograms",
+            "partial",
             "next",
             "took_ms",
             "snapshot",
@@ -373,9 +390,17 @@ def _schemas() -> Node:
             "warnings",
         ],
         "properties": {
-            "total": {**count, "description": "Records that match, exactly"},
+            "total": {**count, "description": "Hits, exactly: groups with a record that matches"},
             "hits": {"type": "array", "items": {"$ref": "#/components/schemas/Hit"}},
-            "facets": {"type": "object", "additionalProperties": facet},
+            "facets": {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Facet"}},
+            "histograms": {
+                "type": "object",
+                "additionalProperties": {"$ref": "#/components/schemas/Histogram"},
+            },
+            "partial": {
+                "type": "boolean",
+                "description": "Time ran out before all facets were counted; a warning names those left out",
+            },
             "next": {"type": ["string", "null"], "description": "Cursor of the next page"},
             "took_ms": {"type": "number"},
             "snapshot": {**count, "description": "Revision of the catalogue that was searched"},
@@ -407,7 +432,7 @@ def _schemas() -> Node:
         },
     }  # fmt: skip
     named = {"Record": record, "Hit": hit, "Answer": answer, "Problem": problem}
-    return {**parts, **named, **_schemas_of_the_past()}
+    return {**parts, **named, **counted.SCHEMAS, **_schemas_of_the_past()}
 
 
 async def openapi(_request: web.Request) -> web.Response:

@@ -15,7 +15,10 @@ from aiohttp import web
 from markupsafe import Markup
 
 from api import losses as of_losses
+from api.counted import too_slow
 from api.due import in_words
+from api.export import REFUSED as OF_A_PAGE
+from api.faceted import USELESS
 from api.formats import DOI_URL, ORCID_URL, schema_org, term_url
 from api.help import FORMS
 from api.language import mark, way_out
@@ -26,8 +29,9 @@ from config import VERSION
 from index.history import History, Version
 from index.prepared import digest_of
 from index.query import BadQuery
-from index.search import Answer, Hit
+from index.search import Answer, Hit, Request
 from index.store import Kept
+from index.walk import ORDERS
 
 FACETS_SHOWN = (
     "source", "imaging_method", "organism", "license", "year", "format", "kind", "access", "funder",
@@ -37,7 +41,7 @@ FACET_TITLES = {
     "source": "Repository", "imaging_method": "Imaging method", "organism": "Organism", "license": "License",
     "year": "Year", "format": "File format", "kind": "Kind", "access": "Access", "funder": "Funder",
     "keyword": "Keyword", "affiliation": "Affiliation", "creator": "Creator", "bytes": "Size", "has": "Has",
-    "published": "Published", "updated": "Updated", "is": "Is",
+    "published": "Published", "updated": "Updated", "is": "Is", "missing": "Not stated",
     "withdrawn": "Withdrawn records", "as_of": "As of", "match": "Words that must match",
 }  # fmt: skip
 PAGE_SIZE = 20
@@ -50,7 +54,7 @@ async def search(request: web.Request) -> web.Response:
     node = request.app[NODE]
     query = request.query
     q = query.get("q", "")
-    error, answer = None, None
+    error, asked, answer = None, None, None
     try:
         asked = question(query)
         wanted = replace(asked, facets=FACETS_SHOWN, size=PAGE_SIZE, facet_size=8)
@@ -64,6 +68,8 @@ async def search(request: web.Request) -> web.Response:
         status=400 if error else 200,
         q=q,
         sort=query.get("sort", ""),
+        collapse=query.get("collapse", ""),
+        all_url=_all_records(query),
         withdrawn=query.get("withdrawn", ""),
         as_of=query.get("as_of", ""),
         expand=query.get("expand", ""),
@@ -75,10 +81,12 @@ async def search(request: web.Request) -> web.Response:
         notes=[mark(q, note) for note in answer.notes] if answer else [],
         chosen=[(FACET_TITLES.get(n.removeprefix("-"), n), n, v, _without(query, n, v)) for n, v in chosen],
         answer=answer,
+        too_slow=too_slow(node.search_seconds, answer.uncounted) if answer else [],
         results=[_result(hit) for hit in answer.hits] if answer else [],
         facets=_facets(query, answer) if answer else [],
         next_url=_with(query, "cursor", answer.next) if answer and answer.next else None,
         json_url="/api/v1/search?" + urlencode([*query.items(), ("facets", "all")]),
+        whole=_whole(query, asked, answer) if asked and answer else "",
     )
 
 
@@ -136,7 +144,9 @@ async def web_file(request: web.Request) -> web.Response:
     return web.Response(body=file.read_bytes(), content_type=kinds[name.rpartition(".")[2]], headers=headers)
 
 
-_NOT_FILTERS = {"q", "sort", "cursor", "size", "facets", "facet_size", "expand"}
+_NOT_FILTERS = {
+    "q", "sort", "cursor", "size", "facets", "facet_size", "collapse", "facet_mode", "histograms", "expand",
+}  # fmt: skip
 
 
 def _result(hit: Hit) -> dict[str, Any]:
@@ -144,6 +154,7 @@ def _result(hit: Hit) -> dict[str, Any]:
     return {
         "record": found,
         "origin": hit.kept.origin,
+        "others": (hit.members or 1) - 1,
         "title": Markup(hit.title) if hit.title else found.title,  # noqa: S704  # escaped by the engine
         "snippet": Markup(hit.snippet) if hit.snippet else None,  # noqa: S704
         "since": _since(hit.kept) if found.withdrawn is None else None,
@@ -167,7 +178,9 @@ def _facets(query: Mapping[str, str], answer: Answer) -> list[dict[str, Any]]:
     """Lay out the facets; a value that is chosen links to its removal."""
     shown = []
     for name in FACETS_SHOWN:
-        facet = answer.facets[name]
+        facet = answer.facets.get(name)
+        if facet is None:  # there was no time to count it, which the page says
+            continue
         values = [
             {
                 "label": value.label,
@@ -180,10 +193,34 @@ def _facets(query: Mapping[str, str], answer: Answer) -> list[dict[str, Any]]:
         ]
         if values or facet.missing:
             shown.append(
-                {"name": name, "title": FACET_TITLES[name], "values": values, "missing": facet.missing,
-                 "other": facet.other}
+                {
+                    "name": name, "title": FACET_TITLES[name], "values": values, "missing": facet.missing,
+                    "missing_chosen": ("missing", name) in list(query.items()),
+                    "missing_url": _with(query, "missing", name),
+                    "missing_remove": _without(query, "missing", name),
+                    "other": facet.other, "all": _facet_url(query, name),
+                }
             )  # fmt: skip
     return shown
+
+
+def _whole(query: Mapping[str, str], asked: Request, answer: Answer) -> str:
+    """Answer the parameters that ask for all that is found, as it is counted on the page."""
+    kept = [(n, v) for n, v in query.items() if v and n not in {*OF_A_PAGE, "sort", "collapse", "as_of"}]
+    ordered = [("sort", asked.sort)] if asked.sort in ORDERS else []
+    return urlencode([*kept, *ordered, ("collapse", asked.collapse), ("as_of", str(answer.snapshot))])
+
+
+def _facet_url(query: Mapping[str, str], name: str) -> str:
+    """Answer where all values of a facet are."""
+    kept = [(n, v) for n, v in query.items() if v and n not in {"cursor", "size", *USELESS}]
+    return f"/api/v1/facets/{name}?" + urlencode(kept)
+
+
+def _all_records(query: Mapping[str, str]) -> str:
+    """Answer the same search with every record as a hit."""
+    kept = [(n, v) for n, v in query.items() if n not in {"cursor", "collapse"}]
+    return "/?" + urlencode([*kept, ("collapse", "none")])
 
 
 def _plain(query: Mapping[str, str], words: str | None) -> str | None:

@@ -9,7 +9,7 @@ import orjson
 from aiohttp import web
 
 from api.language import place_of
-from index.engines import SnapshotGone
+from index.engines import Regrouped, SnapshotGone
 from index.query import BadQuery
 from index.search import Behind
 
@@ -76,6 +76,13 @@ def _of_search(error: Exception) -> Problem | None:
     match error:
         case BadQuery():
             return Problem(400, "Bad query", str(error), more=place_of(error))
+        case Regrouped():
+            return Problem(
+                410,
+                "Cursor expired",
+                "records of this result are grouped otherwise since this page, so going on could repeat or "
+                "lose some; start the search again, or ask collapse=none",
+            )
         case SnapshotGone():
             return Problem(
                 410,

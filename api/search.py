@@ -10,17 +10,22 @@ import orjson
 from aiohttp import web
 from multidict import MultiMapping
 
+from api.counted import shape_histogram, shape_value, too_slow
 from api.language import shape_reading
 from api.node import NODE, Node
 from api.parameters import choice, number
-from index.engines import SORTS, TOMBSTONES
+from index.choices import CHOICES
+from index.engines import COLLAPSES, SORTS, TOMBSTONES, Collapse
 from index.entry import FACETS
 from index.loosen import MATCHES
 from index.moments import Moment
-from index.query import FILTERS, BadQuery, facets
-from index.search import LARGEST_PAGE, Answer, Hit, Request
+from index.query import BadQuery, facets
+from index.search import FACET_MODES, LARGEST_PAGE, Answer, Hit, Request, histograms
 
-PARAMETERS = ("q", "sort", "size", "cursor", "facets", "facet_size", "withdrawn", "as_of", "match", "expand")
+PARAMETERS = (
+    "q", "sort", "size", "cursor", "facets", "facet_size", "withdrawn", "as_of", "match", "expand",
+    "collapse", "facet_mode", "histograms",
+)  # fmt: skip
 LARGEST_FACET = 100
 YES_OR_NO = ("yes", "no")
 
@@ -49,8 +54,12 @@ async def suggest(request: web.Request) -> web.Response:
     return web.Response(body=orjson.dumps(body), content_type="application/json")
 
 
-def question(query: MultiMapping[str]) -> Request:
+def question(query: MultiMapping[str], collapse: Collapse = "version") -> Request:
     """Read the parameters of a search.
+
+    Args:
+        query: the parameters.
+        collapse: what is one hit where nobody says.
 
     Raises:
         BadQuery: a parameter there is not, or a value it cannot have.
@@ -59,8 +68,8 @@ def question(query: MultiMapping[str]) -> Request:
     for name, value in query.items():
         if name in PARAMETERS:
             continue
-        if name.removeprefix("-") not in FILTERS:
-            known = ", ".join((*PARAMETERS, *FILTERS))
+        if name.removeprefix("-") not in CHOICES:
+            known = ", ".join((*PARAMETERS, *CHOICES))
             raise BadQuery(f"no parameter named {name!r}; there are {known}, and -name to exclude")
         asked.setdefault(name, []).append(value)
     wanted = query.getall("facets", [])
@@ -76,6 +85,9 @@ def question(query: MultiMapping[str]) -> Request:
         as_of=query.get("as_of") or None,
         match=choice(query, "match", MATCHES) or "all",
         expand=choice(query, "expand", YES_OR_NO) != "no",
+        collapse=choice(query, "collapse", COLLAPSES) or collapse,
+        facet_mode=choice(query, "facet_mode", FACET_MODES) or "disjunctive",
+        histograms=histograms(query.getall("histograms", [])),
     )
 
 
@@ -86,15 +98,14 @@ def shape(node: Node, answer: Answer) -> dict[str, Any]:
         "hits": [shape_hit(hit) for hit in answer.hits],
         "facets": {
             name: {
-                "values": [
-                    {"value": value.value, "label": value.label, "count": value.count}
-                    for value in facet.values
-                ],
+                "values": [shape_value(value) for value in facet.values],
                 "missing": facet.missing,
                 "other": facet.other,
             }
             for name, facet in answer.facets.items()
         },
+        "histograms": {name: shape_histogram(name, bars) for name, bars in answer.histograms.items()},
+        "partial": bool(answer.uncounted),
         "next": answer.next,
         "expanded": [
             {"word": each.word, "as": each.as_, "because": each.because} for each in answer.expanded
@@ -104,7 +115,11 @@ def shape(node: Node, answer: Answer) -> dict[str, Any]:
         "as_of": shape_moment(answer.as_of),
         "query": shape_reading(answer),
         "sources": node.freshness(),
-        "warnings": [*node.warnings(), *map(str, answer.notes)],
+        "warnings": [
+            *node.warnings(),
+            *map(str, answer.notes),
+            *too_slow(node.search_seconds, answer.uncounted),
+        ],
     }
 
 
@@ -124,6 +139,7 @@ def shape_hit(hit: Hit) -> dict[str, Any]:
         "origin": hit.kept.origin,
         "revision": hit.kept.revision,
         "to_revision": hit.kept.to_revision,
+        "members": hit.members,
     }
 
 

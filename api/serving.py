@@ -62,6 +62,7 @@ async def serving(settings: Settings, say: Callable[[str], None]) -> AsyncIterat
         settings.search_queue,
         limits,
         settings.exports_at_once,
+        settings.search_seconds,
     )
     runner = web.AppRunner(create_app(node), access_log=None, shutdown_timeout=2.0)
     await runner.setup()

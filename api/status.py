@@ -52,7 +52,7 @@ def opened(settings: Settings) -> Iterator[Node]:
                 sync(store, engine)
         except EngineBusy:
             terminal.warn("another process brings the index up to date; answers may be some seconds behind")
-        node = Node(store, engine)
+        node = Node(store, engine, search_seconds=settings.search_seconds)
         try:
             yield node
         finally:
@@ -148,7 +148,9 @@ def show_answer(answer: dict[str, Any]) -> None:
     for warning in answer["warnings"]:
         terminal.warn(warning)
     then = f", as of revision {answer['snapshot']:,}" if answer["as_of"] else ""
-    terminal.say(f"{answer['total']:,} {'record' if answer['total'] == 1 else 'records'}{then}")
+    is_of_groups = all(hit["members"] is not None for hit in answer["hits"])
+    unit = ("result" if is_of_groups else "record") + "s" * (answer["total"] != 1)
+    terminal.say(f"{answer['total']:,} {unit}{then}")
     for each in answer["expanded"]:
         terminal.say(f"{each['because']}; also looked for: {', '.join(each['as'])}")
     if answer["expanded"]:
@@ -156,7 +158,8 @@ def show_answer(answer: dict[str, Any]) -> None:
     terminal.hit_lines(answer["hits"])
     for name, facet in answer["facets"].items():
         values = ", ".join(f"{value['label']} {value['count']:,}" for value in facet["values"])
-        terminal.say(f"{name}: {values}; not stated {facet['missing']:,}, further {facet['other']:,}")
+        further = "more than are counted" if facet["other"] is None else f"{facet['other']:,}"
+        terminal.say(f"{name}: {values}; not stated {facet['missing']:,}, further {further}")
 
 
 def reindex(settings: Settings) -> None:

@@ -115,6 +115,8 @@ def hit_lines(hits: Sequence[Mapping[str, Any]]) -> None:
         out.print(f"[bold]{_safe(hit['title'] or hit['id'])}[/bold]")
         out.print(f"  {hit['id']}  {'  '.join(fact for fact in facts if fact)}{mark}")
         out.print(f"  {hit['links']['landing'] or ''}")
+        if (hit["members"] or 1) > 1:
+            out.print(f"  and {hit['members'] - 1} more of its group that match; --collapse none shows all")
         gone = hit["withdrawn"]
         if gone:
             out.print(f"  [yellow]withdrawn {gone['date'] or ''}[/yellow] {_safe(gone['reason'])}")

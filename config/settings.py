@@ -95,6 +95,10 @@ class Settings(BaseSettings):
     search_queue: Annotated[
         int, Field(description="Searches that may wait; further ones are answered 503", ge=1)
     ] = 256
+    search_seconds: Annotated[
+        float,
+        Field(description="Seconds after which a search counts no further facet; it says so then", gt=0),
+    ] = 10.0
     exports_at_once: Annotated[
         int, Field(description="Exports and certificates made at once; further ones are answered 503", ge=1)
     ] = 2

@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias
 import sqlalchemy as sa
 
 from index import tables as t
+from index.engines import Collapse
 from index.lines import SortedLines
 from index.moments import times
 from index.past import HARVESTS
@@ -77,7 +78,7 @@ class Change:
     """The revision of its version then; None if it was not found."""
     is_: int | None
     why: str | None = None
-    """Of a row that vanished: withdrawn, purged, or matches no more."""
+    """Of a row that vanished: withdrawn, purged, or matches no more; of groups, or another stands for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def rerun(catalogue: Catalogue, then: Request | None, today: Request, expected: 
             counts[change.kind] += 1
             if len(listed) < size:
                 listed.append(change)
-    changes = tuple(_explained(catalogue.store, change) for change in listed)
+    changes = tuple(_explained(catalogue.store, change, today.collapse) for change in listed)
     return Rerun(before, after, agrees, {kind: counts[kind] for kind in KINDS}, changes)
 
 
@@ -235,10 +236,12 @@ def _alone(id_: str, is_new: bool, revision: int) -> Change:
     return Change(id_, "appeared", None, revision) if is_new else Change(id_, "vanished", revision, None)
 
 
-def _explained(store: Store, change: Change) -> Change:
+def _explained(store: Store, change: Change, collapse: Collapse) -> Change:
     """Say why a row is not found any more."""
     if change.kind != "vanished":
         return change
     kept = store.get(change.id)
     why = "purged" if kept is None else "withdrawn" if kept.state == "withdrawn" else "matches no more"
+    if collapse != "none" and why == "matches no more":
+        why = "matches no more, or another of its group stands for it"
     return replace(change, why=why)

@@ -19,7 +19,7 @@ from index.values.imaging_methods import IMAGING_METHODS
 from index.values.organisms import ORGANISMS
 from index.values.terms import Vocabulary
 
-ENTRY_VERSION = 6
+ENTRY_VERSION = 7
 """Part of the engine's fingerprint: raised when an entry changes, so that engines are rebuilt."""
 
 TOKEN_FIELDS = (
@@ -40,6 +40,12 @@ UP_FIELDS = {"organism": "organism_up", "imaging_method": "imaging_method_up"}
 """Fields that hold a term and all above it, by the field of the term alone: "Mammalia" finds a mouse."""
 
 FACETS = (*TOKEN_FIELDS, "year")
+
+UP_FIELDS = {"organism": "organism_up", "imaging_method": "imaging_method_up"}
+"""Fields that hold a term and all above it, by the field of the term alone: "Mammalia" finds a mouse."""
+
+GROUP_FIELDS = ("family", "version")
+"""Numbers of the groups that `collapse` makes one hit of: the lowest record number of the group."""
 
 OPEN_END = 1 << 62
 """The `to_revision` of a version that is current."""
@@ -83,8 +89,7 @@ def entry_of(rid: int, revision: int, to_revision: int | None, record: Json) -> 
         "from_revision": revision,
         "to_revision": OPEN_END if to_revision is None else to_revision,
         "aside": list(_aside(to_revision, record)),
-        "family": rid,
-        "version": rid,
+        **dict.fromkeys(GROUP_FIELDS, rid),
         "grouped": [],
         "title": searchable([record["title"]]) if record.get("title") else [],
         "titled": [titled(record["title"])] if record.get("title") else [],

@@ -7,20 +7,35 @@ state of the index it belongs to is held, and is refused afterwards rather than 
 
 from __future__ import annotations
 
-import base64
 import binascii
+import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, TypedDict
 
-import orjson
-
-from index.engines import Engine, FacetCount, Found, Position, Snapshot, Sort, Tombstones
-from index.entry import VOCABULARIES, fold
+from index import hierarchy
+from index.choices import choices, lacking
+from index.cursors import Place, close_cursor, close_place, open_cursor, open_place
+from index.engines import (
+    HISTOGRAMS,
+    Collapse,
+    Counts,
+    Engine,
+    FacetCount,
+    Found,
+    HistogramCount,
+    Regrouped,
+    Snapshot,
+    Sort,
+    Tombstones,
+)
+from index.entry import UP_FIELDS, VOCABULARIES, fold
 from index.expand import Expansion, expand
+from index.listing import Lists, Wanted, checked, listed
 from index.loosen import Match, loosened
 from index.moments import Moment, moment
-from index.query import BadQuery, Note, Query, filters, highlights, mentions, read, unparse
+from index.query import BadQuery, Note, Query, highlights, mentions, parse, read, unparse
 from index.query.nodes import both
 from index.record import Json
 from index.store import Kept, Store
@@ -30,9 +45,9 @@ SNIPPET_CHARACTERS = 240
 FACET_VALUES = 10
 LABELS_KEPT = 50_000
 
-
-class BadCursor(BadQuery):
-    """A cursor that was not made by this node, or belongs to another search."""
+FacetMode: TypeAlias = Literal["disjunctive", "conjunctive"]
+FACET_MODES: tuple[FacetMode, ...] = ("disjunctive", "conjunctive")
+"""Whether a facet is counted without its own filter, so that it shows what else may be chosen, or with it."""
 
 
 class Behind(Exception):  # the name says what is wrong
@@ -56,6 +71,9 @@ class Request:
     as_of: str | None = None
     """A day, a time or a revision: answer what the node held then."""
     match: Match = "all"
+    collapse: Collapse = "none"
+    facet_mode: FacetMode = "disjunctive"
+    histograms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +86,8 @@ class Hit:
     """Part of the description, HTML-escaped, with <mark> around the words found."""
     title: str | None
     """The title, marked likewise; None when no word is in it."""
+    members: int | None = None
+    """How many records of its group match; None where every record is a hit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +97,10 @@ class FacetValue:
     value: str
     label: str
     count: int
+    parents: tuple[str, ...] = ()
+    """What stands directly above it, in a hierarchy."""
+    children: int | None = None
+    """How many values stand directly below it among the hits, where that was counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +109,19 @@ class Facet:
 
     values: tuple[FacetValue, ...]
     missing: int
-    other: int
+    other: int | None
+    """What the values that are not listed add up to; None where groups count and they are too many."""
+
+
+@dataclass(frozen=True, slots=True)
+class FacetPage:
+    """Some values of a facet, in the order of all of them."""
+
+    values: tuple[FacetValue, ...]
+    missing: int
+    next: str | None
+    snapshot: int
+    as_of: Moment | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +142,24 @@ class Answer:
     """What in the words may have been meant otherwise."""
     expanded: tuple[Expansion, ...] = ()
     """What was looked for besides the words."""
+    histograms: Mapping[str, HistogramCount] = field(default_factory=dict)
+    uncounted: tuple[str, ...] = ()
+    """Facets and histograms for which there was no time: the answer is partial, but what it says is exact."""
 
 
 class Catalogue:
     """A store and its engine, to be asked from many threads."""
 
-    def __init__(self, store: Store, engine: Engine) -> None:
-        self.store, self.engine = store, engine
+    def __init__(self, store: Store, engine: Engine, seconds: float | None = None) -> None:
+        """Open.
+
+        Args:
+            store: the truth.
+            engine: the index.
+            seconds: after which a search begins no further count; None for no limit.
+        """
+        self.store, self.engine, self.seconds = store, engine, seconds
+        self._lists = Lists()
         self._labels: OrderedDict[tuple[str, str], str] = OrderedDict()
 
     def search(self, request: Request) -> Answer:
@@ -125,15 +172,16 @@ class Catalogue:
         """
         if not 0 <= request.size <= LARGEST_PAGE:
             raise BadQuery(f"size={request.size} must be 0 to {LARGEST_PAGE}; more than that is an export")
-        reading = read(request.words)
-        query, expanded = meant(reading.query, request)
+        reading, chosen = read(request.words), choices(request.filters)
+        words, expanded = meant(reading.query, request)
+        query = chosen.query(words)
         sort = request.sort or ("newest" if next(highlights(query), None) is None else "relevance")
         print_ = _print_of(query, request)
-        cursor = _open_cursor(request.cursor, sort, print_)
+        cursor = open_cursor(request.cursor, sort, print_)
         as_of = self.past(request.as_of) if request.as_of else None
         snapshot = self.engine.snapshot(cursor.position.state if cursor else None)
-        past = as_of.revision if as_of and not as_of.is_now else None
-        at = cursor.revision if cursor else snapshot.revision if past is None else past
+        at = cursor.revision if cursor else _revision(snapshot, as_of)
+        counted = (*request.facets, *request.histograms) if request.facet_mode == "disjunctive" else ()
         found = snapshot.search(
             query,
             at=at,
@@ -143,19 +191,71 @@ class Catalogue:
             facets=request.facets,
             facet_size=request.facet_size,
             withdrawn=tombstones(request.withdrawn, query),
+            collapse=request.collapse,
+            counts=Counts(
+                request.facets,
+                request.facet_size,
+                request.histograms,
+                chosen.apart(words, counted),
+                None if self.seconds is None else time.monotonic() + self.seconds,
+            ),
         )
         counts_only = request.size == 0
         return Answer(
             found.total,
             () if counts_only else self._hits(snapshot, query, found),
             {name: self._facet(snapshot, name, count) for name, count in found.facets.items()},
-            None if counts_only else _close_cursor(found.next, at, sort, print_),
+            None if counts_only else close_cursor(found.next, at, sort, print_),
             at,
             as_of,
             unparse(reading.query),
             reading.notes,
             expanded,
+            found.histograms,
+            found.uncounted,
         )
+
+    def facet(self, request: Request, wanted: Wanted) -> FacetPage:
+        """List the values of a facet, page by page to the end; size and order of the request do not matter.
+
+        Raises:
+            BadQuery: a filter, facet, parent or cursor that cannot be understood.
+            Behind: the past that is asked for is not indexed yet.
+            Regrouped: the cursor belongs to other groups; the list must start again.
+        """
+        of = checked(wanted)
+        (words, _), chosen = meant(parse(request.words), request), choices(request.filters)
+        query = chosen.query(words, of.field if request.facet_mode == "disjunctive" else None)
+        withdrawn = tombstones(request.withdrawn, query)
+        name = query, withdrawn, request.collapse, request.as_of, of.field, of.prefix, of.parent
+        print_ = binascii.crc32(repr(name).encode())
+        as_of = self.past(request.as_of) if request.as_of else None
+        snapshot = self.engine.snapshot()
+        place = open_place(of.cursor, print_)
+        at = place.revision if place else _revision(snapshot, as_of)
+        choice: _Choice = {"at": at, "withdrawn": withdrawn, "collapse": request.collapse}
+        grouping = snapshot.grouping(query, **choice)
+        if place and place.grouping != grouping:
+            raise Regrouped(place.grouping)
+        page = self._lists.of(
+            (at, grouping, *name),
+            lambda: listed(
+                of,
+                lambda prefix: snapshot.values(query, field=of.field, prefix=prefix, **choice),
+                lambda: snapshot.above(query, field=of.field, **choice),
+                lambda value: self.label(snapshot, of.field, value),
+            ),
+        )
+        found = page.after(place.last if place else None, of.size)
+        shown = tuple(
+            self._value(snapshot, of.field, value, count, page.below.get(value))
+            for value, count in found[: of.size]
+        )
+        none = both((query, lacking(of.field)))
+        missing = snapshot.search(none, sort="newest", size=1, after=None, facets=(), facet_size=1, **choice)
+        more = len(found) > of.size
+        following = close_place(Place(at, grouping, found[of.size - 1]), print_) if more else None
+        return FacetPage(shown, missing.total, following, at, as_of)
 
     def past(self, asked: str) -> Moment:
         """Find the moment asked for. What was not indexed yet cannot be told from what was never held.
@@ -177,24 +277,31 @@ class Catalogue:
 
     def _hits(self, snapshot: Snapshot, query: Query, found: Found) -> tuple[Hit, ...]:
         kept = self.store.fetch([(rid, revision) for rid, revision, _ in found.hits])
+        members = found.members or (None,) * len(found.hits)
         present = [
-            (kept[rid, revision], score) for rid, revision, score in found.hits if (rid, revision) in kept
+            (kept[rid, revision], score, count)
+            for (rid, revision, score), count in zip(found.hits, members, strict=True)
+            if (rid, revision) in kept
         ]
-        texts = [version.stored for version, _ in present]
+        texts = [version.stored for version, _, _ in present]
         snippets = snapshot.snippets(
             query, [text.get("description", "") for text in texts], SNIPPET_CHARACTERS
         )
         titles = snapshot.snippets(query, [text.get("title", "") for text in texts], 1000)
         return tuple(
-            Hit(version, score, snippet, title)
-            for (version, score), snippet, title in zip(present, snippets, titles, strict=True)
+            Hit(version, score, snippet, title, count)
+            for (version, score, count), snippet, title in zip(present, snippets, titles, strict=True)
         )
 
     def _facet(self, snapshot: Snapshot, name: str, count: FacetCount) -> Facet:
-        values = tuple(
-            FacetValue(value, self.label(snapshot, name, value), hits) for value, hits in count.values
-        )
+        values = tuple(self._value(snapshot, name, value, hits) for value, hits in count.values)
         return Facet(values, count.missing, count.other)
+
+    def _value(
+        self, snapshot: Snapshot, name: str, value: str, count: int, below: int | None = None
+    ) -> FacetValue:
+        above = hierarchy.parents(name, value) if name in UP_FIELDS else ()
+        return FacetValue(value, self.label(snapshot, name, value), count, above, below)
 
     def label(self, snapshot: Snapshot, field_: str, value: str) -> str:
         """Say how to show a token: by the vocabulary, or as the first record with it writes it."""
@@ -219,21 +326,44 @@ class Catalogue:
         return next((text for text in _spellings(field_, kept.stored) if fold(text) == fold(value)), value)
 
 
-def meant(query: Query, request: Request) -> tuple[Query, tuple[Expansion, ...]]:
-    """Answer what is searched for: the words, loosened and expanded as asked, and the filters."""
-    query = loosened(query, request.match)
-    query, expanded = expand(query) if request.expand else (query, ())
-    return restricted(query, request.filters), expanded
+def meant(words: Query, request: Request) -> tuple[Query, tuple[Expansion, ...]]:
+    """Answer what the words are taken to look for, loosened and expanded as asked."""
+    words = loosened(words, request.match)
+    return expand(words) if request.expand else (words, ())
+
+
+def searched_for(request: Request) -> Query:
+    """Answer all of what a request looks for: its words as they are taken, and its filters."""
+    words, _ = meant(parse(request.words), request)
+    return restricted(words, request.filters)
 
 
 def restricted(query: Query, asked: Mapping[str, Sequence[str]]) -> Query:
-    """Add filters to a query."""
-    return both([query, *filters(asked)])
+    """Add filters to a query; they must hold however loosely the words are matched."""
+    return choices(asked).query(query)
 
 
 def tombstones(asked: Tombstones, query: Query) -> Tombstones:
     """Look among tombstones as well where the query itself says which it means, by is:withdrawn."""
     return "include" if asked == "exclude" and mentions(query, "aside") else asked
+
+
+def histograms(asked: Sequence[str]) -> tuple[str, ...]:
+    """Read the histograms asked for.
+
+    Raises:
+        BadQuery: one there is not.
+    """
+    names = [name.strip() for value in asked for name in value.split(",") if name.strip()]
+    for name in names:
+        if name not in (*HISTOGRAMS, "all"):
+            raise BadQuery(f"no histogram of {name!r}; there are {', '.join(HISTOGRAMS)}, and all")
+    return HISTOGRAMS if "all" in names else tuple(dict.fromkeys(names))
+
+
+def _revision(snapshot: Snapshot, as_of: Moment | None) -> int:
+    """Answer the revision to search at."""
+    return snapshot.revision if as_of is None or as_of.is_now else as_of.revision
 
 
 def _spellings(field_: str, record: Json) -> list[str]:
@@ -253,33 +383,13 @@ def _spellings(field_: str, record: Json) -> list[str]:
     return [text for text in written[field_] if text]
 
 
-@dataclass(frozen=True, slots=True)
-class _Cursor:
-    revision: int
-    position: Position
-
-
-def _close_cursor(position: Position | None, revision: int, sort: Sort, print_: int) -> str | None:
-    if position is None:
-        return None
-    body = orjson.dumps([revision, position.after, position.state, sort, print_])
-    return base64.urlsafe_b64encode(body).rstrip(b"=").decode()
-
-
-def _open_cursor(text: str | None, sort: Sort, print_: int) -> _Cursor | None:
-    if not text:
-        return None
-    try:
-        body = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        revision, after, state, *made_for = orjson.loads(body)
-        cursor = _Cursor(int(revision), Position(int(after), state))
-    except (binascii.Error, ValueError, TypeError) as error:
-        raise BadCursor("this is no cursor of ours; take `next` from an answer as it is") from error
-    if made_for != [sort, print_]:
-        message = "the cursor belongs to another search; all that is asked must stay the same but for size"
-        raise BadCursor(message)
-    return cursor
-
-
 def _print_of(query: Query, request: Request) -> int:
-    return binascii.crc32(repr((query, request.withdrawn, request.as_of)).encode())
+    return binascii.crc32(repr((query, request.withdrawn, request.as_of, request.collapse)).encode())
+
+
+class _Choice(TypedDict):
+    """What decides which versions are candidates, besides the query."""
+
+    at: int
+    withdrawn: Tombstones
+    collapse: Collapse

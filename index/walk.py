@@ -18,8 +18,8 @@ from index import tables as t
 from index.engines import Position, Snapshot, Sort
 from index.entry import entry_of
 from index.moments import Moment
-from index.query import BadQuery, Query, parse
-from index.search import Catalogue, Request, meant, tombstones
+from index.query import BadQuery, Query
+from index.search import Catalogue, Request, searched_for, tombstones
 from index.store import Store
 
 PAGE = 5_000
@@ -27,7 +27,7 @@ PAGE = 5_000
 BODIES = 500
 """Rows that are read from the store at once, about a megabyte."""
 
-ORDERS: tuple[Sort, ...] = ("kept", "newest", "oldest", "largest")
+ORDERS: tuple[Sort, ...] = ("kept", "newest", "oldest", "largest", "changed")
 
 _NAMES = sa.select(t.records.c.rid, t.records.c.id).where(
     t.records.c.rid.in_(sa.text("SELECT value FROM json_each(:rids)")), t.records.c.state != "purged"
@@ -85,11 +85,16 @@ class Walk:
             raise BadQuery(message)
         self.request = replace(request, sort=self.sort, cursor=None, facets=(), size=0)
         self.store: Store = catalogue.store
-        self.query: Query = meant(parse(request.words), request)[0]
+        self.query: Query = searched_for(request)
         self.as_of: Moment | None = catalogue.past(request.as_of) if request.as_of else None
         self._snapshot: Snapshot = catalogue.engine.snapshot()
         past = self.as_of.revision if self.as_of and not self.as_of.is_now else None
         self.revision = self._snapshot.revision if past is None else past
+        self._withdrawn = tombstones(request.withdrawn, self.query)
+        self.grouping: str | None = self._snapshot.grouping(
+            self.query, at=self.revision, withdrawn=self._withdrawn, collapse=request.collapse
+        )
+        """With the revision it decides the rows, where a group is one row."""
         self.total, _, _ = self._page(1, None)
 
     def pairs(self, after: Position | None = None) -> Iterator[list[Pair]]:
@@ -139,10 +144,10 @@ class Walk:
                 f"after={id_}: no such record was held at revision {self.revision}; give the id of a row"
             )
             raise BadQuery(message)
-        if self.sort == "kept":
-            return Position(version.rid)
         body = orjson.loads(self.store.unpack(version.payload))
-        return Position(entry_of(version.rid, 0, None, body)[self.sort])
+        made = entry_of(version.rid, version.revision, None, body)
+        key = {"kept": "rid", "changed": "from_revision"}.get(self.sort, self.sort)
+        return Position(made[key], grouping=self.grouping)
 
     def _page(self, size: int, after: Position | None) -> tuple[int, list[Pair], Position | None]:
         found = self._snapshot.search(
@@ -153,7 +158,8 @@ class Walk:
             after=after,
             facets=(),
             facet_size=1,
-            withdrawn=tombstones(self.request.withdrawn, self.query),
+            withdrawn=self._withdrawn,
+            collapse=self.request.collapse,
         )
         return found.total, [(rid, revision) for rid, revision, _ in found.hits], found.next
 
@@ -187,11 +193,11 @@ def _take(store: Store, rows: Iterable[Any], wanted: set[Pair], found: dict[Pair
 def _version(id_: str, revision: int) -> sa.Select[Any]:
     """Select the version of a record that stood at a revision."""
     r, v = t.records, t.versions
-    now = sa.select(r.c.rid, r.c.payload).where(
+    now = sa.select(r.c.rid, r.c.revision, r.c.payload).where(
         r.c.id == id_, r.c.revision <= revision, r.c.state != "purged"
     )
     then = (
-        sa.select(r.c.rid, v.c.payload)
+        sa.select(r.c.rid, v.c.from_revision, v.c.payload)
         .join(v, v.c.rid == r.c.rid)
         .where(r.c.id == id_, v.c.from_revision <= revision, v.c.to_revision > revision)
     )

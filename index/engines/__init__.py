@@ -6,7 +6,7 @@ versions (see `index/entry.py`) and knows up to which revision of the store it h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
@@ -14,18 +14,30 @@ from typing import Literal, Protocol, TypeAlias
 from index.query import Query
 from index.record import Json
 
-Sort: TypeAlias = Literal["relevance", "newest", "oldest", "largest", "kept"]
-"""`kept` is the order in which the node first kept the records: their numbers, which never change."""
+Sort: TypeAlias = Literal["relevance", "newest", "oldest", "largest", "changed", "kept"]
+"""`changed`: what this node saw change last comes first; no two versions have the same revision. `kept` is
+the order in which the node first kept the records: their numbers, which never change."""
 
 Tombstones: TypeAlias = Literal["exclude", "include", "only"]
 TOMBSTONES: tuple[Tombstones, ...] = ("exclude", "include", "only")
 """What a search does with tombstones."""
 
-SORTS: tuple[Sort, ...] = ("relevance", "newest", "oldest", "largest", "kept")
+SORTS: tuple[Sort, ...] = ("relevance", "newest", "oldest", "largest", "changed", "kept")
+
+Collapse: TypeAlias = Literal["family", "version", "none"]
+COLLAPSES: tuple[Collapse, ...] = ("family", "version", "none")
+"""What is one hit: a family of versions and copies, the versions of one thing, or every record."""
+
+HISTOGRAMS = ("year", "bytes")
+"""Numbers of which the answer may hold bars."""
 
 
 class SnapshotGone(Exception):  # the name says what is wrong
     """The state of the index that a cursor belongs to is no longer there."""
+
+
+class Regrouped(SnapshotGone):
+    """Records that a cursor leads through belong to other groups than when it was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +47,8 @@ class Position:
     after: int
     state: str | None = None
     """For relevance: the index state whose order is meant; scores of another state may differ."""
+    grouping: str | None = None
+    """Where groups are hits: what `Snapshot.grouping` told of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +58,39 @@ class FacetCount:
     values: tuple[tuple[str, int], ...]
     missing: int
     """Hits without any value."""
-    other: int
-    """Values counted but not listed; for single-valued fields these are hits."""
+    other: int | None
+    """Values counted but not listed; for single-valued fields these are hits. None where groups are counted
+    and there are more values than are worth counting for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The hits between two numbers, both included."""
+
+    low: int
+    high: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramCount:
+    """Hits by a number, from the smallest on; bars without hits are left out."""
+
+    bars: tuple[Bar, ...]
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What is to be counted among the hits."""
+
+    facets: tuple[str, ...] = ()
+    facet_size: int = 10
+    histograms: tuple[str, ...] = ()
+    apart: Mapping[str, Query] = field(default_factory=dict)
+    """Fields that are counted among the hits of another query: the same without their own filter."""
+    until: float | None = None
+    """The moment, by the monotonic clock, after which no further count is begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +102,11 @@ class Found:
     """Record number, first revision of the version, and score (None when sorted by a field)."""
     facets: Mapping[str, FacetCount] = field(default_factory=dict)
     next: Position | None = None
+    members: tuple[int, ...] = ()
+    """For each hit, how many hits its group has; empty where every record is a hit."""
+    histograms: Mapping[str, HistogramCount] = field(default_factory=dict)
+    uncounted: tuple[str, ...] = ()
+    """Facets and histograms that were not begun in time."""
 
 
 class Snapshot(Protocol):
@@ -75,12 +125,57 @@ class Snapshot(Protocol):
         facets: Sequence[str],
         facet_size: int,
         withdrawn: Tombstones = "exclude",
+        collapse: Collapse = "none",
+        counts: Counts | None = None,
     ) -> Found:
         """Find the versions that stood at a revision; tombstones as `withdrawn` says.
 
+        With `collapse`, the total and every count is of groups with a member among the candidates, and a hit
+        is a group's best member. `counts` takes the place of `facets` and `facet_size`.
+
         Raises:
             SnapshotGone: the position belongs to a state that is no longer there.
+            Regrouped: or to other groups.
         """
+        ...
+
+    def grouping(
+        self,
+        query: Query,
+        *,
+        at: int,
+        withdrawn: Tombstones = "exclude",
+        collapse: Collapse = "none",
+    ) -> str | None:
+        """Tell how candidates are grouped: the same for as long as they are; None where every one is a hit.
+
+        A version keeps its revisions but not its group: what is learned later regroups the past as well.
+        """
+        ...
+
+    def values(  # a search is these choices
+        self,
+        query: Query,
+        *,
+        at: int,
+        field: str,
+        prefix: str = "",
+        withdrawn: Tombstones = "exclude",
+        collapse: Collapse = "none",
+    ) -> Iterator[tuple[str, int]]:
+        """Yield every value of a field that begins so, with its count: most frequent first, then by value."""
+        ...
+
+    def above(
+        self,
+        query: Query,
+        *,
+        at: int,
+        field: str,
+        withdrawn: Tombstones = "exclude",
+        collapse: Collapse = "none",
+    ) -> dict[str, int]:
+        """Count every value of a hierarchy, those above what is stated too."""
         ...
 
     def snippets(self, query: Query, texts: Sequence[str], length: int) -> list[str | None]:

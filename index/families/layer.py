@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -59,12 +59,16 @@ class Kin:
     in_family: bool
     """Others are in the family as well."""
     in_version: bool
+    revision: int = field(default=0, compare=False)
+    """At which this became so."""
 
     def fields(self) -> Json:
         """Answer the fields of an entry."""
         kinds = {"family": self.in_family, "version": self.in_version}
         grouped = [name for name, others in kinds.items() if others]
-        return {"family": self.family, "version": self.version, "grouped": grouped}
+        return {
+            "family": self.family, "version": self.version, "grouped": grouped, "regrouped": self.revision,
+        }  # fmt: skip
 
 
 def alone(rid: int) -> Kin:
@@ -287,7 +291,7 @@ def _numbers(groups: Mapping[str, str], rids: Mapping[str, int]) -> dict[str, li
 
 
 def _kin(row: Any) -> Kin:  # noqa: ANN401  # a row, typed by its table
-    return Kin(row.family, row.version, in_family=bool(row.in_family), in_version=bool(row.in_version))
+    return Kin(row.family, row.version, bool(row.in_family), bool(row.in_version), row.revision)
 
 
 def _ask_all(connection: sa.Connection, query: sa.Select[Any], given: Collection[Any]) -> list[Any]:

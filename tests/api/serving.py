@@ -65,6 +65,8 @@ FULL = Record(
                 url="https://demo.example/files/a b.czi", format="czi"),)),
     links=Links(landing="https://demo.example/one", viewer="https://demo.example/view/one"),
 )  # fmt: skip
+COPY = FULL.model_copy(update={"concept_doi": None})
+"""Like it in all that is searched, but no version of it: each copy is a hit of its own."""
 BARE = Record(id="demo:bare", source="demo", title="Nothing known")
 GONE = Record(
     id="demo:gone",
@@ -82,7 +84,7 @@ async def served(folder: Path) -> AsyncIterator[Client]:
             [
                 FULL,
                 BARE,
-                *(FULL.model_copy(update={"id": f"demo:{n}", "title": f"Copy {n}"}) for n in range(5)),
+                *(COPY.model_copy(update={"id": f"demo:{n}", "title": f"Copy {n}"}) for n in range(5)),
             ],
         )
         fill(store, [GONE])

@@ -189,7 +189,9 @@ async def rerun(client: Client, certificate: Any, size: int = 100) -> Any:
 
 async def test_a_certificate_says_what_a_reader_needs(client: Client) -> None:
     made = await certified(client, "q=copy&organism=zebrafish&organism=mouse&-year=2020")
-    assert made["parameters"] == {"q": ["copy"], "organism": ["zebrafish", "mouse"], "-year": ["2020"]}
+    assert made["parameters"] == {
+        "q": ["copy"], "organism": ["zebrafish", "mouse"], "-year": ["2020"], "collapse": ["none"],
+    }  # fmt: skip
     assert made["result"]["count"] == 5
     assert made["sources"]["demo"]["origin"] == "replica"
     assert made["sources"]["demo"]["count"] == 5

@@ -20,13 +20,17 @@ async def ask(client: Client, query: str, status: int = 200) -> Any:
 async def test_an_answer_has_all_its_parts(client: Client) -> None:
     answer = await ask(client, "q=zebrafish&facets=source,organism")
     assert set(answer) == {
-        "total", "hits", "facets", "next", "took_ms", "snapshot", "as_of", "query", "expanded", "sources",
+        "total", "hits", "facets", "histograms", "partial", "next", "took_ms", "snapshot", "as_of", "query",
+        "expanded", "sources",
         "warnings",
     }  # fmt: skip
     assert set(answer["facets"]) == {"source", "organism"}
     assert answer["facets"]["organism"]["values"] == [
-        {"value": "NCBITaxon:7955", "label": "Danio rerio", "count": answer["total"]}
-    ]
+        {
+            "value": "NCBITaxon:7955", "label": "Danio rerio", "count": answer["total"],
+            "parents": ["NCBITaxon:7954"],
+        }
+    ]  # fmt: skip
     assert answer["sources"]["demo"]["origin"] == "replica"
     assert any("origin: replica" in warning for warning in answer["warnings"])
 

@@ -26,7 +26,7 @@ import tantivy
 from index.engines import SnapshotGone
 from index.engines.tantivy.queries import LAST_DAYS, NAMES, TEXTS, Compiler, analyzer
 from index.engines.tantivy.snapshot import TantivySnapshot
-from index.entry import DAY_FIELDS, ENTRY_VERSION, ID_FIELDS, RID_BITS, TOKEN_FIELDS, UP_FIELDS
+from index.entry import DAY_FIELDS, ENTRY_VERSION, GROUP_FIELDS, ID_FIELDS, RID_BITS, TOKEN_FIELDS, UP_FIELDS
 from index.record import Json
 from index.vocab import fingerprint as vocabulary
 
@@ -46,12 +46,9 @@ def _schema() -> tantivy.Schema:
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in (*TOKEN_FIELDS, *UP_FIELDS.values(), "none"):
         builder.add_text_field(name, fast=True, tokenizer_name="raw", index_option="basic")
-    numbers = (
-        "rid", "family", "version", "from_revision", "to_revision", "year", "bytes", "newest", "oldest",
-        "largest",
-    )  # fmt: skip
-    for name in (*numbers, *DAY_FIELDS, *LAST_DAYS.values()):
-        builder.add_integer_field(name, indexed=name in {"year", "rid"}, fast=True)
+    numbers = ("rid", "from_revision", "to_revision", "year", "bytes", "newest", "oldest", "largest")
+    for name in (*numbers, *GROUP_FIELDS, "regrouped", *DAY_FIELDS, *LAST_DAYS.values()):
+        builder.add_integer_field(name, indexed=name in {"year", "rid", *GROUP_FIELDS}, fast=True)
     return builder.build()
 
 
@@ -62,7 +59,7 @@ def fingerprint() -> str:
     """
     made_with = [
         ENTRY_VERSION, version("tantivy").rsplit(".", 1)[0], TOKEN_FIELDS, ID_FIELDS, UP_FIELDS, RID_BITS,
-        vocabulary(),
+        GROUP_FIELDS, vocabulary(),
     ]  # fmt: skip
     return hashlib.blake2b(json.dumps(made_with).encode(), digest_size=8).hexdigest()
 

@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeAlias
 
 import tantivy
-from tantivy import Occur, Order
+from tantivy import Occur
 
-from index.engines import FacetCount, Found, Position, SnapshotGone, Sort, Tombstones
+from index.engines import (
+    Collapse,
+    Counts,
+    Found,
+    Position,
+    Regrouped,
+    SnapshotGone,
+    Sort,
+    Tombstones,
+)
+from index.engines.tantivy.asked import Asked, State, nothing_counted
 from index.engines.tantivy.beside import Beside
+from index.engines.tantivy.groups import Collapsed, Groups
+from index.engines.tantivy.leaders import Ordering, Ranked, leaders
 from index.engines.tantivy.queries import NAMES, Compiler, unscored
 from index.engines.tantivy.ranking import ranked
-from index.entry import ASIDE, OPEN_END, OVER, WITHDRAWN
+from index.entry import ASIDE, GROUP_FIELDS, OPEN_END, OVER, WITHDRAWN
 from index.query import OneOf, Query, highlights
-
-Raw: TypeAlias = Any  # what Tantivy's stubs leave open
 
 _BESIDE = Beside()
 
-SEGMENT_TERMS = 10_000
-"""Terms a segment lists for a count. Where there are more (creators), the listed values are recounted."""
+ORDERINGS: Mapping[Sort, Ordering] = {
+    "relevance": Ordering(None, is_descending=True),
+    "newest": Ordering("newest", is_descending=True),
+    "oldest": Ordering("oldest", is_descending=False),
+    "largest": Ordering("largest", is_descending=True),
+    "changed": Ordering("from_revision", is_descending=True),
+    "kept": Ordering("rid", is_descending=False),
+}
 
-MISSING, NO_YEAR = "\x00", -1
-"""Stand among a facet's values for having none; texts hold no control characters, no year is negative."""
+Page: TypeAlias = tuple[list[Ranked], int, Position | None, tuple[int, ...]]
 
 
 class TantivySnapshot:
@@ -38,6 +54,8 @@ class TantivySnapshot:
         over = queries.tokens("aside", (OVER,))
         began = self._highest(tantivy.Query.all_query(), "from_revision")
         self.revision = max(began, self._highest(over, "to_revision") if OVER in self._held else 0)
+        groups = {kind: Groups(searcher, state, queries, kind) for kind in GROUP_FIELDS}
+        self._counts = State(searcher, queries, groups, self._at)
 
     def _highest(self, query: tantivy.Query, field: str) -> int:
         hits = self.searcher.search(query, limit=1, count=False, order_by_field=field).hits
@@ -54,14 +72,22 @@ class TantivySnapshot:
         facets: Sequence[str],
         facet_size: int,
         withdrawn: Tombstones = "exclude",
+        collapse: Collapse = "none",
+        counts: Counts | None = None,
     ) -> Found:
         """Find the versions that stood at a revision; see `Snapshot.search`."""
+        counts = counts or Counts(tuple(facets), facet_size)
+        asked = Asked(self._counts, at, withdrawn, collapse)
         compiled = ranked(self.queries, query) if sort == "relevance" else self.queries.compile(query)
         wanted = self._at(compiled, at, withdrawn)
+        collapsed = asked.collapsed(query, wanted)
+        if after is not None and after.grouping != asked.grouping(query):
+            raise Regrouped(after.grouping)
         with _BESIDE.search():
-            counted = _BESIDE.begin(self._facets, wanted, facets, facet_size) if facets else dict
-            page, total, following = self._page(wanted, sort, size, after)
-            facet_counts = counted()
+            has_counts = counts.facets or counts.histograms
+            counted = _BESIDE.begin(asked.count, query, counts) if has_counts else nothing_counted
+            page, total, following, members = self._page(wanted, sort, size, after, collapsed)
+            facet_counts, histograms, uncounted = counted()
         addresses = [address for _, address in page]
         rids = self.searcher.fast_field_values("rid", addresses) if addresses else []
         froms = self.searcher.fast_field_values("from_revision", addresses) if addresses else []
@@ -70,7 +96,45 @@ class TantivySnapshot:
             (int(rid or 0), int(revision or 0), score)
             for rid, revision, score in zip(rids, froms, scores, strict=True)
         )
-        return Found(total, hits, facet_counts, following)
+        members = members or ((1,) * len(hits) if collapse != "none" else ())
+        following = replace(following, grouping=asked.grouping(query)) if following else None
+        return Found(total, hits, facet_counts, following, members, histograms, uncounted)
+
+    def grouping(
+        self,
+        query: Query,
+        *,
+        at: int,
+        withdrawn: Tombstones = "exclude",
+        collapse: Collapse = "none",
+    ) -> str | None:
+        """Tell how candidates are grouped; see `Snapshot.grouping`."""
+        return Asked(self._counts, at, withdrawn, collapse).grouping(query)
+
+    def values(  # a search is these choices
+        self,
+        query: Query,
+        *,
+        at: int,
+        field: str,
+        prefix: str = "",
+        withdrawn: Tombstones = "exclude",
+        collapse: Collapse = "none",
+    ) -> Iterator[tuple[str, int]]:
+        """Yield every value of a field with its count; see `Snapshot.values`."""
+        return Asked(self._counts, at, withdrawn, collapse).counter(query).values(field, prefix)
+
+    def above(
+        self,
+        query: Query,
+        *,
+        at: int,
+        field: str,
+        withdrawn: Tombstones = "exclude",
+        collapse: Collapse = "none",
+    ) -> dict[str, int]:
+        """Count every value of a hierarchy; see `Snapshot.above`."""
+        return Asked(self._counts, at, withdrawn, collapse).counter(query).above(field)
 
     def snippets(self, query: Query, texts: Sequence[str], length: int) -> list[str | None]:
         """Cut the telling part out of each text; None where no word is found."""
@@ -121,18 +185,25 @@ class TantivySnapshot:
     # ---- the parts of a search ---------------------------------------------------------------
 
     def _page(
-        self, wanted: tantivy.Query, sort: Sort, size: int, after: Position | None
-    ) -> tuple[list[Raw], int, Position | None]:
-        total = _count(self.searcher.search(wanted, limit=1)) if after else None
+        self,
+        wanted: tantivy.Query,
+        sort: Sort,
+        size: int,
+        after: Position | None,
+        collapsed: Collapsed | None,
+    ) -> Page:
+        if sort == "relevance" and after is not None and after.state != self.state:
+            raise SnapshotGone(after.state or "")
+        if collapsed:
+            return self._page_of_groups(wanted, sort, size, after, collapsed)
+        total = self.count(wanted) if after else None
         if sort == "relevance":
-            return self._by_score(wanted, size, after, total)
-        return self._by_key(wanted, sort, size, after, total)
+            return *self._by_score(wanted, size, after, total), ()
+        return *self._by_key(wanted, sort, size, after, total), ()
 
     def _by_score(
         self, wanted: tantivy.Query, size: int, after: Position | None, total: int | None
-    ) -> tuple[list[Raw], int, Position | None]:
-        if after is not None and after.state != self.state:
-            raise SnapshotGone(after.state or "")
+    ) -> tuple[list[Ranked], int, Position | None]:
         offset = after.after if after else 0
         result = self.searcher.search(wanted, limit=size, offset=offset, count=total is None)
         total = _count(result) if total is None else total
@@ -141,22 +212,44 @@ class TantivySnapshot:
 
     def _by_key(
         self, wanted: tantivy.Query, sort: Sort, size: int, after: Position | None, total: int | None
-    ) -> tuple[list[Raw], int, Position | None]:
-        descending, field = sort in {"newest", "largest"}, "rid" if sort == "kept" else sort
-        rest = wanted
-        if after is not None:
-            low, high = (None, after.after - 1) if descending else (after.after + 1, None)
-            rest = tantivy.Query.boolean_query(
-                [(Occur.Must, wanted), (Occur.Must, self.queries.range(field, low, high))]
-            )
-        order = Order.Desc if descending else Order.Asc
-        result = self.searcher.search(
-            rest, limit=size + 1, count=total is None, order_by_field=field, order=order
+    ) -> tuple[list[Ranked], int, Position | None]:
+        page = ORDERINGS[sort].search(self.searcher, self._rest(wanted, sort, after), size + 1)
+        total = self.count(wanted) if total is None else total
+        return page[:size], total, Position(int(page[size - 1][0])) if len(page) > size else None
+
+    def _page_of_groups(
+        self, wanted: tantivy.Query, sort: Sort, size: int, after: Position | None, collapsed: Collapsed
+    ) -> Page:
+        ordering, is_scored = ORDERINGS[sort], sort == "relevance"
+        rest = wanted if is_scored else self._rest(wanted, sort, after)
+        start = after.after if after and is_scored else 0
+        found = leaders(
+            collapsed.groups,
+            ordering,
+            wanted,
+            lambda limit, read: ordering.search(self.searcher, rest, limit, start + read),
+            size + 1,
         )
-        total = _count(result) if total is None else total
-        page = result.hits[:size]
-        more = len(result.hits) > size
-        return page, total, Position(int(page[-1][0])) if more else None
+        total, page = collapsed.total(self.count(wanted)), found[:size]
+        following = None
+        if len(found) > size:
+            last = page[-1]
+            following = Position(start + last.read, self.state) if is_scored else Position(int(last.hit[0]))
+        return [each.hit for each in page], total, following, tuple(each.members for each in page)
+
+    def _rest(self, wanted: tantivy.Query, sort: Sort, after: Position | None) -> tantivy.Query:
+        """Restrict to what comes after a key; no two hits have the same."""
+        if after is None:
+            return wanted
+        ordering = ORDERINGS[sort]
+        low, high = (None, after.after - 1) if ordering.is_descending else (after.after + 1, None)
+        return tantivy.Query.boolean_query(
+            [(Occur.Must, wanted), (Occur.Must, self.queries.range(ordering.field or sort, low, high))]
+        )
+
+    def count(self, wanted: tantivy.Query) -> int:
+        """Count documents."""
+        return _count(self.searcher.search(unscored(wanted), limit=1))
 
     def _at(self, query: tantivy.Query, revision: int, withdrawn: Tombstones) -> tantivy.Query:
         """Restrict to the versions that stood at a revision; the newest needs no look at numbers."""
@@ -174,32 +267,6 @@ class TantivySnapshot:
             clauses.append((Occur.MustNot, self.queries.tokens("aside", (unwanted,))))
         return query if len(clauses) == 1 else tantivy.Query.boolean_query(clauses)
 
-    def _facets(self, wanted: tantivy.Query, names: Sequence[str], size: int) -> Mapping[str, FacetCount]:
-        answer = self.searcher.aggregate(wanted, {name: {"terms": _terms(name, size)} for name in names})
-        return {name: self._facet(wanted, name, answer[name], size) for name in names}
-
-    def _facet(self, wanted: tantivy.Query, name: str, answer: Raw, size: int) -> FacetCount:
-        counts = {_value(name, bucket["key"]): int(bucket["doc_count"]) for bucket in answer["buckets"]}
-        is_exact = not answer.get("doc_count_error_upper_bound")
-        other = int(answer["sum_other_doc_count"])
-        missing = counts.pop(MISSING, None)
-        if missing is None or not is_exact:
-            # Not among the most frequent, where it would have come for nothing.
-            is_cut = not is_exact or other > 0
-            missing, was = (self._exact(wanted, "none", name) if is_cut else 0), missing or 0
-            other -= missing - was
-        values = list(counts.items())
-        if not is_exact:
-            # More values than a segment may list: which are the most frequent is near enough, counts are not.
-            values = [(value, self._exact(wanted, name, value)) for value, _ in values]
-            values.sort(key=lambda pair: -pair[1])
-        other += sum(count for _, count in values[size:])
-        return FacetCount(tuple(values[:size]), missing, max(0, other))
-
-    def _exact(self, wanted: tantivy.Query, field: str, value: str) -> int:
-        both = [(Occur.Must, wanted), (Occur.Must, self.queries.tokens(field, (value,)))]
-        return _count(self.searcher.search(tantivy.Query.boolean_query(both), limit=1))
-
 
 def _unwanted(is_newest: bool, withdrawn: Tombstones) -> str | None:
     """Answer the one token to exclude; that a version is over says nothing of an older revision."""
@@ -210,15 +277,3 @@ def _unwanted(is_newest: bool, withdrawn: Tombstones) -> str | None:
 
 def _count(result: tantivy.SearchResult) -> int:
     return int(result.count)  # type: ignore[attr-defined]  # there, but missing in the stub of 0.27
-
-
-def _value(name: str, key: Raw) -> str:
-    if name != "year":
-        return str(key)
-    return MISSING if int(key) == NO_YEAR else str(int(key))
-
-
-def _terms(name: str, size: int) -> dict[str, Raw]:
-    # Every segment lists as many terms as it may, or the counts of those listed in all would be too low.
-    missing = NO_YEAR if name == "year" else MISSING
-    return {"field": name, "size": size + 1, "segment_size": SEGMENT_TERMS, "missing": missing}

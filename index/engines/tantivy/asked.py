@@ -1,0 +1,146 @@
+"""What a search asks besides its words - when, which tombstones, what is one hit - and counting by that."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeAlias, TypeVar
+
+import tantivy
+
+from index.engines import Collapse, Counts, FacetCount, HistogramCount, Tombstones
+from index.engines.tantivy.counting import Counter
+from index.engines.tantivy.groups import UNGROUPED, Collapsed, Groups
+from index.engines.tantivy.queries import Compiler, unscored
+from index.query import Query
+
+Value = TypeVar("Value")
+Counted: TypeAlias = tuple[dict[str, FacetCount], dict[str, HistogramCount], tuple[str, ...]]
+
+COUNTS_KEPT = 500
+"""Facets and histograms that a state keeps: who turns a page, or opens the first one, asks for the same."""
+
+MASKS_KEPT = 20
+"""Sets of grouped candidates that a state keeps, 25 kB each: the next page needs the same."""
+
+
+class Kept(Generic[Value]):
+    """Counts that were made before in a state."""
+
+    def __init__(self, most: int = COUNTS_KEPT) -> None:
+        self._most = most
+        self._made: OrderedDict[object, Value] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, name: object, make: Callable[[], Value]) -> Value:
+        """Answer what is kept under a name, or make it."""
+        with self._lock:
+            known = self._made.get(name)
+        if known is None:
+            known = make()
+            with self._lock:
+                self._made[name] = known
+                while len(self._made) > self._most:
+                    self._made.popitem(last=False)
+        return known
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What counting needs of one state of the index."""
+
+    searcher: tantivy.Searcher
+    queries: Compiler
+    groups: Mapping[str, Groups]
+    restrict: Callable[[tantivy.Query, int, Tombstones], tantivy.Query]
+    """Restricts a query to what stood at a revision."""
+    facets: Kept[FacetCount] = field(default_factory=Kept)
+    histograms: Kept[HistogramCount] = field(default_factory=Kept)
+    collapsed: Kept[Collapsed] = field(default_factory=lambda: Kept(MASKS_KEPT))
+
+
+class Asked:
+    """One search's choices."""
+
+    def __init__(self, state: State, at: int, withdrawn: Tombstones, collapse: Collapse) -> None:
+        self._state, self._at, self._withdrawn, self._collapse = state, at, withdrawn, collapse
+
+    def wanted(self, query: Query) -> tantivy.Query:
+        """Answer the candidates of a query."""
+        return self._state.restrict(self._state.queries.compile(query), self._at, self._withdrawn)
+
+    def collapsed(self, query: Query, wanted: tantivy.Query) -> Collapsed | None:
+        """Answer the groups among candidates; None where every record is a hit, or nothing is in a group."""
+        if self._collapse == "none":
+            return None
+        groups, name = self._state.groups[self._collapse], (query, self._at, self._withdrawn, self._collapse)
+        return self._state.collapsed.of(name, lambda: Collapsed(groups, wanted)) if groups.held else None
+
+    def grouping(self, query: Query) -> str | None:
+        """Tell how candidates are grouped; see `Snapshot.grouping`."""
+        if self._collapse == "none":
+            return None
+        collapsed = self.collapsed(query, self.wanted(query))
+        return collapsed.grouping if collapsed else UNGROUPED
+
+    def counter(self, query: Query, fields: Iterable[str] = ()) -> Counter:
+        """Answer what counts among the candidates of a query."""
+        wanted, state = self.wanted(query), self._state
+        return Counter(state.searcher, state.queries, unscored(wanted), self.collapsed(query, wanted), fields)
+
+    def count(self, query: Query, counts: Counts) -> Counted:
+        """Count facets and histograms for as long as there is time.
+
+        Tantivy cannot be stopped in the middle. Candidates are found once for all facets that have the same;
+        making the facets exact, those with candidates of their own and histograms come one after the other,
+        and between two of them is a place to end.
+        """
+        facets: dict[str, FacetCount] = {}
+        bars: dict[str, HistogramCount] = {}
+        uncounted: list[str] = []
+        counters = _Counters(self, query, counts)
+        for name in dict.fromkeys((*counts.facets, *counts.histograms)):
+            if counts.until is not None and time.monotonic() >= counts.until:
+                uncounted.append(name)
+                continue
+            if name in counts.facets:
+                facets[name] = self._facet(counters, name, counts.facet_size)
+            if name in counts.histograms:
+                bars[name] = self._histogram(counters, name)
+        return facets, bars, tuple(uncounted)
+
+    def _facet(self, counters: _Counters, name: str, size: int) -> FacetCount:
+        asked = counters.query(name), self._at, self._withdrawn, self._collapse, name, size
+        return self._state.facets.of(asked, lambda: counters.of(name).facet(name, size))
+
+    def _histogram(self, counters: _Counters, name: str) -> HistogramCount:
+        asked = counters.query(name), self._at, self._withdrawn, self._collapse, name
+        return self._state.histograms.of(asked, lambda: counters.of(name).histogram(name))
+
+
+class _Counters:
+    """A counter for each set of candidates that a search counts among."""
+
+    def __init__(self, asked: Asked, query: Query, counts: Counts) -> None:
+        self._asked, self._query, self._counts = asked, query, counts
+        self._made: dict[Query, Counter] = {}
+
+    def query(self, name: str) -> Query:
+        """Answer what the candidates are for a field."""
+        return self._counts.apart.get(name, self._query)
+
+    def of(self, name: str) -> Counter:
+        """Answer the counter for a field."""
+        query = self.query(name)
+        if query not in self._made:
+            fields = [field for field in self._counts.facets if self.query(field) == query]
+            self._made[query] = self._asked.counter(query, fields)
+        return self._made[query]
+
+
+def nothing_counted() -> Counted:
+    """Answer what is counted where nothing is asked."""
+    return {}, {}, ()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index.engines import COLLAPSES, Regrouped
@@ -116,7 +116,7 @@ def test_an_export_goes_on_only_among_the_same_groups(five: Catalogue) -> None:
     assert before.grouping != after.grouping  # it is part of the ETag
 
 
-@slow
+@settings(slow, max_examples=20)
 @given(
     before=lists,
     writes=st.lists(lists, min_size=1, max_size=3),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api import keeping, losses, process, terminal
+from api import keeping, losses, matching, process, terminal
 from api.options import Data, Json, Names, Offline, examples, settings_of
 from config import VERSION
 from config.settings import Settings
@@ -34,6 +34,7 @@ app = typer.Typer(
 
 app.add_typer(keeping.app)
 app.add_typer(losses.sources)
+app.add_typer(matching.app)
 
 
 @app.command(
@@ -237,16 +238,19 @@ def search(
     json: Json = False,
 ) -> None:
     """Search from the command line; --json prints what the API would answer."""
+    from api import searching
     from api import status as shown
 
+    facets = facets or ("" if json else ",".join(searching.BRIEF))
     pairs = [("q", " ".join(words or ())), ("size", str(size)), *(("facets", facets),) * bool(facets)]
+    pairs += [("facet_size", str(searching.VALUES))] * (not json)
     pairs += [(name, text) for name, text in (("sort", sort), ("as_of", as_of)) if text]
     pairs += [_pair(text) for text in filter_ or ()]
     answer = shown.search(settings_of(data=data), pairs)
     if json:
         terminal.emit(answer)
     else:
-        shown.show_answer(answer)
+        searching.show(answer)
 
 
 @app.command(

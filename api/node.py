@@ -15,6 +15,7 @@ from aiohttp import web
 
 from api.problem import Problem
 from index.engines import Engine
+from index.help import Helper
 from index.proofs import Proof, newest
 from index.search import Catalogue
 from index.store import SourceState, Store
@@ -48,6 +49,7 @@ class Node:
     limits: Limits = field(default_factory=Limits)
     started: float = field(default_factory=time.time)
     catalogue: Catalogue = field(init=False)
+    helper: Helper = field(init=False)
     _pool: ThreadPoolExecutor = field(init=False)
     _waiting: int = 0
     _states: tuple[float, dict[str, SourceState]] = (0.0, {})
@@ -55,6 +57,7 @@ class Node:
 
     def __post_init__(self) -> None:
         self.catalogue = Catalogue(self.store, self.engine)
+        self.helper = Helper(self.catalogue)
         self.threads = self.threads or os.cpu_count() or 2
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="search")
 

@@ -9,6 +9,7 @@ import orjson
 from aiohttp import web
 
 from api import pages
+from api.openapi_help import described
 from config import VERSION
 from index.changes import Event
 from index.compare import KINDS
@@ -117,11 +118,6 @@ def spec() -> Node:
             _json({"$ref": "#/components/schemas/Answer"}),
             example="/api/v1/search?q=light+sheet&facets=source,organism", errors=(400, 410, 503),
         ),
-        "/api/v1/suggest": _operation(
-            "suggest", "Words that begin so, as somebody types",
-            [_parameter("q", "The beginning of a word"), _parameter("size", "How many, 1 to 50")],
-            _json(anything), example="/api/v1/suggest?q=micro", errors=(400,),
-        ),
         "/api/v1/records/{id}": _operation(
             "record", "One record; 410 with the last copy when the upstream withdrew it", [_RECORD_ID],
             _json({"$ref": "#/components/schemas/Record"}), example="/api/v1/records/idr:idr0002",
@@ -178,6 +174,7 @@ def spec() -> Node:
             _json(anything), example="/readyz", errors=(503,),
         ),
         **_past(),
+        **described(_operation, _parameter, _filters()),
     }  # fmt: skip
     return {
         "openapi": "3.1.0",
@@ -325,6 +322,8 @@ def _schemas() -> Node:
             "as_of",
             "sources",
             "warnings",
+            "did_you_mean",
+            "why_empty",
         ],
         "properties": {
             "total": {**count, "description": "Records that match, exactly"},
@@ -336,6 +335,14 @@ def _schemas() -> Node:
             "as_of": {"oneOf": [{"$ref": "#/components/schemas/Moment"}, {"type": "null"}]},
             "sources": {"type": "object", "description": "Freshness and completeness of each source"},
             "warnings": {"type": "array", "items": {"type": "string"}},
+            "did_you_mean": {
+                "type": ["object", "null"],
+                "description": "Where little was found: the spelling that was meant, and how many it finds",
+            },
+            "why_empty": {
+                "type": ["object", "null"],
+                "description": "Where nothing was found: which part is to blame, and counts without each",
+            },
         },
     }
     problem = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -17,14 +17,17 @@ from markupsafe import Markup
 from api import losses as of_losses
 from api.due import in_words
 from api.formats import DOI_URL, ORCID_URL, schema_org, term_url
+from api.helping import besides
 from api.node import NODE, age
 from api.search import question
+from api.searchfeed import asked_of
 from api.sources import overview
 from config import VERSION
 from index.history import History, Version
 from index.prepared import digest_of
 from index.query import BadQuery
 from index.search import Answer, Hit
+from index.similar import Similar
 from index.store import Kept
 
 FACETS_SHOWN = (
@@ -38,6 +41,7 @@ FACET_TITLES = {
     "withdrawn": "Withdrawn records", "as_of": "As of",
 }  # fmt: skip
 PAGE_SIZE = 20
+SIMILAR_SHOWN = 5
 VERSIONS_SHOWN = 10
 """On a record's page; the JSON has all."""
 
@@ -46,11 +50,12 @@ async def search(request: web.Request) -> web.Response:
     """Show the search page, with results when something is asked."""
     node = request.app[NODE]
     query = request.query
-    error, answer = None, None
+    error, answer, more = None, None, {"did_you_mean": None, "why_empty": None}
     try:
         asked = question(query)
         wanted = replace(asked, facets=FACETS_SHOWN, size=PAGE_SIZE, facet_size=8)
         answer = await node.off_loop(node.catalogue.search, wanted)
+        more = await node.off_loop(besides, node, wanted, answer)
     except BadQuery as bad:
         error = str(bad)
     chosen = [(name, value) for name, value in query.items() if value and name not in _NOT_FILTERS]
@@ -69,6 +74,8 @@ async def search(request: web.Request) -> web.Response:
         facets=_facets(query, answer) if answer else [],
         next_url=_with(query, "cursor", answer.next) if answer and answer.next else None,
         json_url="/api/v1/search?" + urlencode([*query.items(), ("facets", "all")]),
+        feed_url="/feeds/search.atom?" + urlencode(asked_of(query)),
+        **more,
     )
 
 
@@ -83,7 +90,7 @@ async def losses(request: web.Request) -> web.Response:
     return _page(request, "losses.html", **await of_losses.found_for(request))
 
 
-def record(request: web.Request, kept: Kept, told: History) -> web.Response:
+def record(request: web.Request, kept: Kept, told: History, alike: Sequence[Similar]) -> web.Response:
     """Show one record, with its schema.org description for machines and its last versions."""
     found = kept.record()
     base = request.app[NODE].base(request)
@@ -96,6 +103,7 @@ def record(request: web.Request, kept: Kept, told: History) -> web.Response:
         kept=kept,
         versions=[(version, _fields(version)) for version in reversed(told.versions)],
         versions_total=told.total,
+        alike=alike,
         json_ld=Markup(ld),  # noqa: S704  # JSON with "</" broken up, in a script element
     )
 

@@ -1,4 +1,4 @@
-"""/api/v1/search and /api/v1/suggest."""
+"""/api/v1/search."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import orjson
 from aiohttp import web
 from multidict import MultiMapping
 
+from api.helping import besides
 from api.node import NODE, Node
 from api.parameters import choice, number
 from index.engines import SORTS, TOMBSTONES
@@ -32,18 +33,10 @@ async def search(request: web.Request) -> web.Response:
 
 
 def _answer(node: Node, asked: Request, began: float) -> bytes:
-    shown = shape(node, node.catalogue.search(asked))
+    answer = node.catalogue.search(asked)
+    shown = shape(node, answer) | besides(node, asked, answer)
     shown["took_ms"] = round((time.perf_counter() - began) * 1000, 1)
     return orjson.dumps(shown)
-
-
-async def suggest(request: web.Request) -> web.Response:
-    """List words that begin so, as somebody types."""
-    node = request.app[NODE]
-    size = number(request.query, "size", default=10, low=1, high=50)
-    words = await node.off_loop(node.catalogue.suggest, request.query.get("q", ""), size)
-    body = {"suggestions": [{"text": text, "count": count} for text, count in words]}
-    return web.Response(body=orjson.dumps(body), content_type="application/json")
 
 
 def question(query: MultiMapping[str]) -> Request:

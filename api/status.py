@@ -10,6 +10,7 @@ from multidict import MultiDict
 
 from api import terminal
 from api.due import in_words, shape_due
+from api.helping import besides
 from api.node import Node, age
 from api.search import question, shape
 from api.sources import shape_proof
@@ -133,21 +134,10 @@ def search(settings: Settings, pairs: Sequence[tuple[str, str]]) -> dict[str, An
     with opened(settings) as node:
         try:
             asked = question(MultiDict(pairs))
-            return shape(node, node.catalogue.search(asked))
+            answer = node.catalogue.search(asked)
+            return shape(node, answer) | besides(node, asked, answer)
         except (BadQuery, Behind) as error:
             raise Trouble(str(error)) from error
-
-
-def show_answer(answer: dict[str, Any]) -> None:
-    """Print a search answer for people."""
-    for warning in answer["warnings"]:
-        terminal.warn(warning)
-    then = f", as of revision {answer['snapshot']:,}" if answer["as_of"] else ""
-    terminal.say(f"{answer['total']:,} {'record' if answer['total'] == 1 else 'records'}{then}")
-    terminal.hit_lines(answer["hits"])
-    for name, facet in answer["facets"].items():
-        values = ", ".join(f"{value['label']} {value['count']:,}" for value in facet["values"])
-        terminal.say(f"{name}: {values}; not stated {facet['missing']:,}, further {facet['other']:,}")
 
 
 def reindex(settings: Settings) -> None:

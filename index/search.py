@@ -150,10 +150,6 @@ class Catalogue:
             raise Behind(message)
         return as_of
 
-    def suggest(self, prefix: str, size: int = 10) -> list[tuple[str, int]]:
-        """List words of titles, keywords and names that begin so."""
-        return self.engine.snapshot().suggest(prefix, size)
-
     def _hits(self, snapshot: Snapshot, query: Query, found: Found) -> tuple[Hit, ...]:
         kept = self.store.fetch([(rid, revision) for rid, revision, _ in found.hits])
         present = [

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from index.query import Query
 from index.record import Json
+
+if TYPE_CHECKING:
+    from index.engines.help import Help
 
 Sort: TypeAlias = Literal["relevance", "newest", "oldest", "largest"]
 Tombstones: TypeAlias = Literal["exclude", "include", "only"]
@@ -88,8 +91,9 @@ class Snapshot(Protocol):
         """Find any version with a token, a current one if there is one: its number and revision."""
         ...
 
-    def suggest(self, prefix: str, size: int) -> list[tuple[str, int]]:
-        """List words that begin so, with how many records have them."""
+    @property
+    def help(self) -> Help:
+        """What it tells beyond a search."""
         ...
 
     def held(self, low: int | None, high: int | None) -> list[tuple[int, int, int]]:

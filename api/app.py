@@ -24,6 +24,7 @@ from api import (
     searchfeed,
     similar,
     sources,
+    subscriptions,
 )
 from api.node import NODE, Node
 from api.problem import problems
@@ -60,6 +61,12 @@ ROUTES = (
     web.get("/feeds/search.json", searchfeed.json),
     web.get("/feeds/withdrawn.atom", feeds.withdrawn_atom),
     web.get("/feeds/withdrawn.json", feeds.withdrawn_json),
+    web.post("/api/v1/subscriptions", subscriptions.subscribe),
+    web.get("/api/v1/subscriptions/{token}", subscriptions.show),
+    web.delete("/api/v1/subscriptions/{token}", subscriptions.delete),
+    web.get("/unsubscribe/{token}", subscriptions.unsubscribe),
+    web.get("/subscriptions/confirm/{challenge}", subscriptions.confirming),
+    web.post("/subscriptions/confirm/{challenge}", subscriptions.confirm),
     web.get("/openapi.json", openapi.openapi),
     web.get("/docs", openapi.docs),
     web.get("/healthz", health.healthz),

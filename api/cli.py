@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api import keeping, losses, matching, process, terminal
+from api import following, keeping, losses, matching, process, terminal
 from api.options import Data, Json, Names, Offline, examples, settings_of
 from config import VERSION
 from config.settings import Settings
@@ -35,6 +35,7 @@ app = typer.Typer(
 app.add_typer(keeping.app)
 app.add_typer(losses.sources)
 app.add_typer(matching.app)
+app.add_typer(following.app)
 
 
 @app.command(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from aiohttp import web
 
@@ -19,6 +19,9 @@ from index.help import Helper
 from index.proofs import Proof, newest
 from index.search import Catalogue
 from index.store import SourceState, Store
+
+if TYPE_CHECKING:
+    from api.herald import Herald
 
 Value = TypeVar("Value")
 
@@ -47,6 +50,8 @@ class Node:
     threads: int = 0
     queue: int = 256
     limits: Limits = field(default_factory=Limits)
+    herald: Herald | None = None
+    """Tells subscribers, where the operator lets others subscribe."""
     started: float = field(default_factory=time.time)
     catalogue: Catalogue = field(init=False)
     helper: Helper = field(init=False)

@@ -21,6 +21,7 @@ def described(operation: Operation, parameter: Parameter, filters: list[Node]) -
         **_help(operation, parameter),
         **_reconcile(operation, parameter),
         **_following(operation, parameter, filters),
+        **_subscriptions(operation, parameter),
     }
 
 
@@ -135,6 +136,35 @@ def _following(operation: Operation, parameter: Parameter, filters: list[Node]) 
             example="/feeds/search.json?q=light+sheet&size=10", errors=(400,),
         ),
     }  # fmt: skip
+
+
+def _subscriptions(operation: Operation, parameter: Parameter) -> dict[str, Node]:
+    text: Node = {"type": "string"}
+    about = _json(_object(id=text, state={"enum": ["waiting", "active", "ended", "refused", "lost"]}))
+    token = parameter("token", "As it was answered to whoever subscribed", "path")
+    shown = operation(
+        "subscription", "How it stands with a subscription", [token], about, example="", errors=(404,)
+    )
+    ended = operation("unsubscribe", "End a subscription", [token], about, example="", errors=(404,))
+    made = operation(
+        "subscribe",
+        "Be told by signed webhook of what is new for a search; the address is asked first whether it agrees",
+        [], about, example="", errors=(400, 404, 503),
+    )  # fmt: skip
+    for each in (shown, ended, made):
+        del each["get"]["x-example"]
+    answers = made["get"]["responses"]
+    answers |= {"201": {"description": "Active", "content": about}, "202": {"description": "To be confirmed"}}
+    del answers["200"]
+    body = {
+        "type": "object", "required": ["query", "url"],
+        "properties": {"query": text, "url": text, "secret": text},
+    }  # fmt: skip
+    posted = {**made["get"], "requestBody": {"required": True, "content": _json(body)}}
+    return {
+        "/api/v1/subscriptions": {"post": posted},
+        "/api/v1/subscriptions/{token}": {"get": shown["get"], "delete": ended["get"]},
+    }
 
 
 def _object(**properties: Node) -> Node:

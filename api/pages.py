@@ -113,6 +113,11 @@ def docs(request: web.Request, spec: Mapping[str, Any]) -> web.Response:
     return _page(request, "docs.html", spec=spec)
 
 
+def said(request: web.Request, title: str, text: str, *, button: str = "") -> web.Response:
+    """Show a sentence, and a button that says it is agreed to."""
+    return _page(request, "said.html", title=title, text=text, button=button)
+
+
 async def web_file(request: web.Request) -> web.Response:
     """Answer the stylesheet or the mark."""
     name = request.match_info["name"]

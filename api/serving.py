@@ -6,13 +6,14 @@ import asyncio
 import errno
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
 from aiohttp import web
 
 from api.app import create_app
+from api.herald import Herald
 from api.node import Limits, Node
 from api.status import Trouble
 from config.process import settle
@@ -65,15 +66,20 @@ async def serving(settings: Settings, say: Callable[[str], None]) -> AsyncIterat
     await runner.setup()
     settle()
     sys.setswitchinterval(SWITCH)
-    keeping = asyncio.create_task(_keep_up(store, engine))
+    tasks = [asyncio.create_task(_keep_up(node))]
     try:
         address = await _listen(runner, settings)
+        if settings.subscriptions:
+            node.herald = Herald(
+                store, engine, settings.public_url or address, settings.subscription_networks
+            )
+            tasks.append(asyncio.create_task(node.herald.keep_telling()))
         say(f"serving {address}  (data in {settings.data})")
         yield Served(node, store, engine, address)
     finally:
-        keeping.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeping
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await runner.cleanup()
         await asyncio.to_thread(engine.close)
         store.close()
@@ -92,14 +98,18 @@ async def _listen(runner: web.AppRunner, settings: Settings) -> str:
     return f"http://{host}:{port}"
 
 
-async def _keep_up(store: Store, engine: TantivyEngine) -> None:
+async def _keep_up(node: Node) -> None:
     """Bring the index up to date for ever, unless another process holds its lock and does so."""
+    seen = 0
     while True:
         try:
-            if engine.revision() < store.revision():
-                await asyncio.to_thread(sync, store, engine)
+            if node.engine.revision() < node.store.revision():
+                await asyncio.to_thread(sync, node.store, node.engine)
         except EngineBusy:
             log.debug("another process keeps the index up to date")
+        if node.herald is not None and (reached := node.engine.revision()) != seen:
+            seen = reached
+            node.herald.nudge()
         await asyncio.sleep(SYNC_EVERY)
 
 

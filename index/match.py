@@ -181,7 +181,7 @@ def meant(text: str) -> tuple[Meaning, str]:
 
 def _identifier(text: str) -> tuple[Meaning, str] | None:
     if _PMID.fullmatch(text):
-        value, _reason = identifiers.pmid(text)
+        value, _reason = identifiers.pmid("".join(text.split()))
         return ("pmid", value) if value else None
     found = identifiers.sniff(text)
     if found is None:

@@ -24,6 +24,8 @@ COMMANDS = (
     "sources",
     "status",
     "search",
+    "match",
+    "subscriptions",
     "diff",
     "read",
     "reindex",

@@ -10,7 +10,7 @@ from index.engines import Snapshot
 from index.moments import moment
 from index.query import highlights, parse
 from index.search import Answer, Catalogue, Request
-from index.spelling import Spelling, nearest
+from index.misspelled import Spelling, nearest
 from index.suggest import KINDS, Kind, Suggester, Suggestion, asking_for
 from index.watching import query_of
 

@@ -14,7 +14,7 @@ from index.match import CERTAIN, Asked, Matcher, meant
 from index.record import Creator, Dates, Identifier, Publication, Record, Related, Term, Withdrawal
 from index.search import Catalogue, Request
 from index.similar import similar
-from index.spelling import apart
+from index.misspelled import apart
 from index.store import Store
 from index.sync import sync
 from tests.index.filling import catalogue, fill

@@ -43,7 +43,7 @@ test: check tests ## everything that CI runs: check, tests, docs that match the 
 source: setup ## run the contract of one source: make source name=idr
 	HEADWATER_OFFLINE=1 $(BIN)/pytest -q tests/sources -k $(name)
 
-bench: setup ## run one benchmark: make bench name=line (or search); the last line is JSON
+bench: setup ## run one benchmark: make bench name=line (or search, relevance); the last line is JSON
 	HEADWATER_OFFLINE=1 $(BIN)/python -m benchmarks.$(name) $(ARGS)
 
 losses: setup ## find out again what becomes of each upstream field (docs/losses); ARGS="idr --also FOLDER"

@@ -7,7 +7,10 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from api import (
+    certificate,
     changes,
+    export,
+    families,
     feeds,
     health,
     helping,
@@ -28,11 +31,14 @@ from api import (
 )
 from api.node import NODE, Node
 from api.problem import problems
+from api.slots import SLOTS, Slots
 
 ROUTES = (
     web.get("/", pages.search),
+    web.get("/help/search", pages.search_help),
     web.get("/sources", pages.sources),
     web.get("/sources/{name}/loss", pages.losses),
+    web.get("/records/{id:.+}/family", families.shown),
     web.get("/records/{id:[^/?]+:.+}", records.landing),
     web.get("/records/{id}", records.landing),
     web.get("/api/v1/search", search.search),
@@ -46,8 +52,13 @@ ROUTES = (
     web.get("/api/v1/reconcile/properties", reconcile.propose),
     web.get("/api/v1/reconcile/preview", reconcile.preview),
     web.get("/api/v1/records/{id:.+}/similar", similar.alike),
+    web.get("/api/v1/export", export.export),
+    web.get("/api/v1/certificate", certificate.certificate),
+    web.post("/api/v1/certificate", certificate.certificate),
+    web.post("/api/v1/rerun", certificate.rerun),
     web.get("/api/v1/records/{id:.+}/raw", records.raw),
     web.get("/api/v1/records/{id:.+}/history", history.versions),
+    web.get("/api/v1/records/{id:.+}/family", families.family),
     web.get("/api/v1/records/{id:.+}", records.record),
     web.get("/api/v1/changes", changes.changes),
     web.get("/api/v1/diff", changes.diff),
@@ -81,6 +92,7 @@ def create_app(node: Node) -> web.Application:
     app = web.Application(middlewares=[metrics.measured, problems])
     app[NODE] = node
     app[metrics.METRICS] = metrics.Metrics(node)
+    app[SLOTS], app[export.SUMS] = Slots(node.exports), export.Sums()
     app.add_routes(ROUTES)
     app.cleanup_ctx.append(_threads)
     return app
@@ -88,4 +100,5 @@ def create_app(node: Node) -> web.Application:
 
 async def _threads(app: web.Application) -> AsyncIterator[None]:
     yield
+    app[SLOTS].close()
     app[NODE].close()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api import following, keeping, losses, matching, process, terminal
+from api import exporting, following, keeping, kinship, losses, matching, process, terminal
 from api.options import Data, Json, Names, Offline, examples, settings_of
 from config import VERSION
 from config.settings import Settings
@@ -33,9 +33,11 @@ app = typer.Typer(
 )
 
 app.add_typer(keeping.app)
+app.add_typer(exporting.app)
 app.add_typer(losses.sources)
 app.add_typer(matching.app)
 app.add_typer(following.app)
+app.add_typer(kinship.app)
 
 
 @app.command(
@@ -223,7 +225,9 @@ def status(data: Data = None, json: Json = False) -> None:
         "headwater search mitosis --filter source=idr --filter year=2019..",
         "headwater search EMPIAR-10310 --json",
         "headwater search mitosis --as-of 2026-03-31",
+        "headwater search 'creator:smith* year:2019.. bytes:>1GB -is:embargoed'",
         "headwater search --filter withdrawn=only",
+        "headwater search fruit fly gastrulation --filter match=most",
     )
 )
 def search(

@@ -55,6 +55,8 @@ def pairs_of(asked: Request, words: str, filters: Mapping[str, Sequence[str]]) -
     pairs += [(name, value) for name, values in filters.items() for value in values]
     if asked.sort:
         pairs.append(("sort", asked.sort))
+    if asked.match != "all":
+        pairs.append(("match", asked.match))
     if asked.withdrawn != "exclude":
         pairs.append(("withdrawn", asked.withdrawn))
     if asked.as_of:

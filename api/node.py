@@ -52,6 +52,7 @@ class Node:
     limits: Limits = field(default_factory=Limits)
     herald: Herald | None = None
     """Tells subscribers, where the operator lets others subscribe."""
+    exports: int = 2
     started: float = field(default_factory=time.time)
     catalogue: Catalogue = field(init=False)
     helper: Helper = field(init=False)
@@ -79,6 +80,11 @@ class Node:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
         finally:
             self._waiting -= 1
+
+    @property
+    def searching(self) -> int:
+        """Answer how many searches are under way or wait."""
+        return self._waiting
 
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)

@@ -9,14 +9,18 @@ import orjson
 from aiohttp import web
 
 from api import pages
+from api.described import whole_results
+from api.families import FAMILY
 from api.openapi_help import described
 from config import VERSION
 from index.changes import Event
 from index.compare import KINDS
 from index.engines import SORTS, TOMBSTONES
 from index.entry import FACETS, HAS
+from index.loosen import MATCHES
 from index.moments import FORMS
 from index.query import FILTERS
+from index.query.fields import IS
 from index.record import Record
 from index.search import LARGEST_PAGE
 
@@ -36,6 +40,9 @@ FILTER_MEANINGS = {
     "creator": "Name as given, or ORCID iD",
     "year": "Year of publication: 2021, 2019..2022, 2019..",
     "bytes": "Size of the data: 1GB.., 500MB..2TB, ..100kB",
+    "published": "Day of publication: 2021-02.., 2021-02-15..2021-03; 2021 alone may be any of its days",
+    "updated": "Day of the last change at the repository, like published",
+    "is": f"How it is: {', '.join(IS)}",
     "has": f"Something is stated: {', '.join(HAS)}",
 }
 
@@ -68,7 +75,14 @@ def _operation(
     example: str,
     errors: tuple[int, ...] = (),
 ) -> Node:
-    titles = {400: "Bad query", 404: "Not found", 406: "Not offered", 410: "Gone", 503: "Busy"}
+    titles = {
+        400: "Bad query",
+        404: "Not found",
+        406: "Not offered",
+        410: "Gone",
+        412: "Another result",
+        503: "Busy",
+    }
     problems = {
         str(status): {
             "description": titles[status],
@@ -99,7 +113,9 @@ _RECORD_ID = _parameter("id", "Id of a record, such as idr:idr0002; a DOI or acc
 def spec() -> Node:
     """Describe every address of the API."""
     search = [
-        _parameter("q", 'Words, "phrases", -exclusions, OR, word*, a DOI or an accession; * is everything'),
+        _parameter(
+            "q", 'Words, "phrases", OR, -word, word*, word~, field:value, an identifier; see /help/search'
+        ),
         *_filters(),
         _parameter("facets", f"Fields to count, comma-separated or repeated: all, {', '.join(FACETS)}"),
         _parameter("facet_size", "Values per facet, 1 to 100"),
@@ -107,6 +123,7 @@ def spec() -> Node:
         _parameter("size", f"Records per page, 0 to {LARGEST_PAGE}; more is refused"),
         _parameter("cursor", "`next` of the answer before; whatever decides what is found must stay"),
         _parameter("withdrawn", "Tombstones: left out (the default), too, or only", enum=list(TOMBSTONES)),
+        _parameter("match", "All words (the default), all but one of 3 to 12, or any", enum=list(MATCHES)),
         _parameter("as_of", f"What was held then: {FORMS}"),
     ]
     name = _parameter("name", "Name of a source", "path")
@@ -126,6 +143,14 @@ def spec() -> Node:
         "/api/v1/records/{id}/raw": _operation(
             "raw", "The upstream's own document, as it came but for e-mail addresses", [_RECORD_ID],
             {"*/*": {"schema": {}}}, example="/api/v1/records/idr:idr0002/raw", errors=(404,),
+        ),
+        "/api/v1/records/{id}/family": _operation(
+            "family", "Versions and copies of a record, why they belong together, and which is the newest",
+            [_RECORD_ID], _json(FAMILY), example="/api/v1/records/idr:idr0002/family", errors=(404,),
+        ),
+        "/records/{id}/family": _operation(
+            "family_page", "The same as a page", [_RECORD_ID], {"text/html": {"schema": {}}},
+            example="/records/idr:idr0002/family", errors=(404,),
         ),
         "/records/{id}": _operation(
             "landing", "The record's page: HTML, JSON, schema.org JSON-LD, DCAT in Turtle or RDF/XML",
@@ -175,6 +200,7 @@ def spec() -> Node:
         ),
         **_past(),
         **described(_operation, _parameter, _filters()),
+        **whole_results(_operation, _parameter, search),
     }  # fmt: skip
     return {
         "openapi": "3.1.0",
@@ -281,6 +307,23 @@ def _schemas_of_the_past() -> dict[str, Node]:
     }  # fmt: skip
 
 
+def _place_schema() -> Node:
+    return {
+        "message": {"type": "string"},
+        "position": {"type": "integer", "description": "Where in q it is, in characters from 0"},
+        "length": {"type": "integer", "description": "How many characters are meant"},
+    }
+
+
+def _query_schema() -> Node:
+    note = {"type": "object", "properties": _place_schema()}
+    return {
+        "type": "object",
+        "description": "How the words were read, in one form, and what may have been meant otherwise",
+        "properties": {"understood": {"type": "string"}, "notes": {"type": "array", "items": note}},
+    }
+
+
 def _schemas() -> Node:
     record = Record.model_json_schema(ref_template="#/components/schemas/{model}")
     parts = record.pop("$defs", {})
@@ -320,6 +363,7 @@ def _schemas() -> Node:
             "took_ms",
             "snapshot",
             "as_of",
+            "query",
             "sources",
             "warnings",
             "did_you_mean",
@@ -333,6 +377,7 @@ def _schemas() -> Node:
             "took_ms": {"type": "number"},
             "snapshot": {**count, "description": "Revision of the catalogue that was searched"},
             "as_of": {"oneOf": [{"$ref": "#/components/schemas/Moment"}, {"type": "null"}]},
+            "query": _query_schema(),
             "sources": {"type": "object", "description": "Freshness and completeness of each source"},
             "warnings": {"type": "array", "items": {"type": "string"}},
             "did_you_mean": {
@@ -350,6 +395,7 @@ def _schemas() -> Node:
         "properties": {
             "type": {"type": "string"}, "title": {"type": "string"}, "status": count,
             "detail": {"type": "string"}, "instance": {"type": "string"},
+            **_place_schema(), "hint": {"type": ["string", "null"], "description": "What to write instead"},
         },
     }  # fmt: skip
     named = {"Record": record, "Hit": hit, "Answer": answer, "Problem": problem}

@@ -17,7 +17,9 @@ from markupsafe import Markup
 from api import losses as of_losses
 from api.due import in_words
 from api.formats import DOI_URL, ORCID_URL, schema_org, term_url
+from api.help import FORMS
 from api.helping import besides
+from api.language import mark, way_out
 from api.node import NODE, age
 from api.search import question
 from api.searchfeed import asked_of
@@ -38,7 +40,8 @@ FACET_TITLES = {
     "source": "Repository", "imaging_method": "Imaging method", "organism": "Organism", "license": "License",
     "year": "Year", "format": "File format", "kind": "Kind", "access": "Access", "funder": "Funder",
     "keyword": "Keyword", "affiliation": "Affiliation", "creator": "Creator", "bytes": "Size", "has": "Has",
-    "withdrawn": "Withdrawn records", "as_of": "As of",
+    "published": "Published", "updated": "Updated", "is": "Is",
+    "withdrawn": "Withdrawn records", "as_of": "As of", "match": "Words that must match",
 }  # fmt: skip
 PAGE_SIZE = 20
 SIMILAR_SHOWN = 5
@@ -50,6 +53,7 @@ async def search(request: web.Request) -> web.Response:
     """Show the search page, with results when something is asked."""
     node = request.app[NODE]
     query = request.query
+    q = query.get("q", "")
     error, answer, more = None, None, {"did_you_mean": None, "why_empty": None}
     try:
         asked = question(query)
@@ -57,17 +61,20 @@ async def search(request: web.Request) -> web.Response:
         answer = await node.off_loop(node.catalogue.search, wanted)
         more = await node.off_loop(besides, node, wanted, answer)
     except BadQuery as bad:
-        error = str(bad)
+        error = bad
     chosen = [(name, value) for name, value in query.items() if value and name not in _NOT_FILTERS]
     return _page(
         request,
         "search.html",
         status=400 if error else 200,
-        q=query.get("q", ""),
+        q=q,
         sort=query.get("sort", ""),
         withdrawn=query.get("withdrawn", ""),
         as_of=query.get("as_of", ""),
         error=error,
+        marked=mark(q, error) if error else None,
+        plain_url=_plain(query, way_out(q, error)) if error else None,
+        notes=[mark(q, note) for note in answer.notes] if answer else [],
         chosen=[(FACET_TITLES.get(n.removeprefix("-"), n), n, v, _without(query, n, v)) for n, v in chosen],
         answer=answer,
         results=[_result(hit) for hit in answer.hits] if answer else [],
@@ -77,6 +84,11 @@ async def search(request: web.Request) -> web.Response:
         feed_url="/feeds/search.atom?" + urlencode(asked_of(query)),
         **more,
     )
+
+
+async def search_help(request: web.Request) -> web.Response:
+    """Show the forms of a query, with examples."""
+    return _page(request, "help.html", forms=FORMS)
 
 
 async def sources(request: web.Request) -> web.Response:
@@ -106,6 +118,11 @@ def record(request: web.Request, kept: Kept, told: History, alike: Sequence[Simi
         alike=alike,
         json_ld=Markup(ld),  # noqa: S704  # JSON with "</" broken up, in a script element
     )
+
+
+def family(request: web.Request, kept: Kept, told: Mapping[str, Any]) -> web.Response:
+    """Show a record's family: its members, why they belong together, and what was decided by hand."""
+    return _page(request, "family.html", kept=kept, title=kept.stored.get("title") or kept.id, family=told)
 
 
 def docs(request: web.Request, spec: Mapping[str, Any]) -> web.Response:
@@ -177,6 +194,12 @@ def _facets(query: Mapping[str, str], answer: Answer) -> list[dict[str, Any]]:
                  "other": facet.other}
             )  # fmt: skip
     return shown
+
+
+def _plain(query: Mapping[str, str], words: str | None) -> str | None:
+    """Answer the address of the same search with its words taken as plain text."""
+    rest = [(name, value) for name, value in query.items() if name not in {"q", "cursor"}]
+    return "/?" + urlencode([("q", words), *rest]) if words else None
 
 
 def _with(query: Mapping[str, str], name: str, value: str) -> str:

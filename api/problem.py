@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import orjson
 from aiohttp import web
 
+from api.language import place_of
 from index.engines import SnapshotGone
 from index.query import BadQuery
 from index.search import Behind
@@ -20,8 +21,17 @@ log = logging.getLogger("headwater.api")
 class Problem(Exception):  # it is an answer
     """An error that is told to the client."""
 
-    def __init__(self, status: int, title: str, detail: str, *, retry_after: int | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        title: str,
+        detail: str,
+        *,
+        retry_after: int | None = None,
+        more: Mapping[str, object] | None = None,
+    ) -> None:
         super().__init__(detail)
+        self.more = more or {}
         self.status, self.title, self.detail, self.retry_after = status, title, detail, retry_after
 
 
@@ -37,6 +47,7 @@ def response(problem: Problem, request: web.Request) -> web.Response:
         "status": problem.status,
         "detail": problem.detail,
         "instance": request.path_qs,
+        **problem.more,
     }
     headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after is not None else {}
     return web.Response(
@@ -64,7 +75,7 @@ def _of(error: Exception) -> Problem | None:
 def _of_search(error: Exception) -> Problem | None:
     match error:
         case BadQuery():
-            return Problem(400, "Bad query", str(error))
+            return Problem(400, "Bad query", str(error), more=place_of(error))
         case SnapshotGone():
             return Problem(
                 410,

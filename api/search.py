@@ -11,15 +11,17 @@ from aiohttp import web
 from multidict import MultiMapping
 
 from api.helping import besides
+from api.language import shape_reading
 from api.node import NODE, Node
 from api.parameters import choice, number
 from index.engines import SORTS, TOMBSTONES
 from index.entry import FACETS
+from index.loosen import MATCHES
 from index.moments import Moment
 from index.query import FILTERS, BadQuery, facets
 from index.search import LARGEST_PAGE, Answer, Hit, Request
 
-PARAMETERS = ("q", "sort", "size", "cursor", "facets", "facet_size", "withdrawn", "as_of")
+PARAMETERS = ("q", "sort", "size", "cursor", "facets", "facet_size", "withdrawn", "as_of", "match")
 LARGEST_FACET = 100
 
 
@@ -64,6 +66,7 @@ def question(query: MultiMapping[str]) -> Request:
         facet_size=number(query, "facet_size", default=10, low=1, high=LARGEST_FACET),
         withdrawn=choice(query, "withdrawn", TOMBSTONES) or "exclude",
         as_of=query.get("as_of") or None,
+        match=choice(query, "match", MATCHES) or "all",
     )
 
 
@@ -87,8 +90,9 @@ def shape(node: Node, answer: Answer) -> dict[str, Any]:
         "took_ms": 0.0,
         "snapshot": answer.snapshot,
         "as_of": shape_moment(answer.as_of),
+        "query": shape_reading(answer),
         "sources": node.freshness(),
-        "warnings": node.warnings(),
+        "warnings": [*node.warnings(), *map(str, answer.notes)],
     }
 
 

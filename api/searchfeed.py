@@ -53,7 +53,7 @@ async def json(request: web.Request) -> web.Response:
 
 def asked_of(query: MultiMapping[str]) -> Pairs:
     """Answer the parameters that decide what a search finds, in an order that makes equal searches equal."""
-    kept = {"q", "withdrawn", *FILTERS, *(f"-{name}" for name in FILTERS)}
+    kept = {"q", "withdrawn", "match", *FILTERS, *(f"-{name}" for name in FILTERS)}
     return sorted((name, value) for name, value in query.items() if name in kept and value.strip())
 
 

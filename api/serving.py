@@ -61,7 +61,15 @@ async def serving(settings: Settings, say: Callable[[str], None]) -> AsyncIterat
         raise Trouble(str(error)) from error
     engine = TantivyEngine(settings.index_path)
     limits = Limits(settings.ready_behind, settings.ready_behind_seconds, settings.ready_free_mb * 1_000_000)
-    node = Node(store, engine, settings.public_url, settings.search_threads, settings.search_queue, limits)
+    node = Node(
+        store,
+        engine,
+        settings.public_url,
+        settings.search_threads,
+        settings.search_queue,
+        limits,
+        exports=settings.exports_at_once,
+    )
     runner = web.AppRunner(create_app(node), access_log=None, shutdown_timeout=2.0)
     await runner.setup()
     settle()

@@ -11,6 +11,7 @@ from multidict import MultiDict
 from api import terminal
 from api.due import in_words, shape_due
 from api.helping import besides
+from api.language import pointed
 from api.node import Node, age
 from api.search import question, shape
 from api.sources import shape_proof
@@ -136,7 +137,9 @@ def search(settings: Settings, pairs: Sequence[tuple[str, str]]) -> dict[str, An
             asked = question(MultiDict(pairs))
             answer = node.catalogue.search(asked)
             return shape(node, answer) | besides(node, asked, answer)
-        except (BadQuery, Behind) as error:
+        except BadQuery as error:
+            raise Trouble(pointed(dict(pairs).get("q", ""), error)) from error
+        except Behind as error:
             raise Trouble(str(error)) from error
 
 

@@ -128,7 +128,7 @@ def _read(body: bytes, herald: Herald) -> tuple[Subscription, str]:
         )
     pairs = parse_qsl(query)
     asked = question_of(pairs)
-    query_of(asked.words, asked.filters)
+    query_of(asked)
     return Subscription(
         id=secrets.token_hex(8), query=urlencode(asked_of(MultiDict(pairs))), url=url,
         secret=secret or secrets.token_urlsafe(32), token=secrets.token_urlsafe(24),

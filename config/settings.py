@@ -94,6 +94,9 @@ class Settings(BaseSettings):
     search_queue: Annotated[
         int, Field(description="Searches that may wait; further ones are answered 503", ge=1)
     ] = 256
+    exports_at_once: Annotated[
+        int, Field(description="Exports and certificates made at once; further ones are answered 503", ge=1)
+    ] = 2
     log_level: Annotated[str, Field(description="debug, info, warning or error")] = "info"
     log_format: Annotated[
         Literal["auto", "text", "json"],

@@ -14,6 +14,14 @@ from __future__ import annotations
 
 from config.redact import redact
 
+LONGEST_ADDRESS = 300
+"""Characters of an address that an error shows; a search for a hundred words says no more with the rest."""
+
+
+def shortened(url: str) -> str:
+    """Cut an address for people to read."""
+    return url if len(url) <= LONGEST_ADDRESS else f"{url[:LONGEST_ADDRESS]}… ({len(url):,} characters)"
+
 
 class UpstreamError(Exception):
     """Something about an upstream; the text says what, where and what helps, and no credentials."""
@@ -21,7 +29,7 @@ class UpstreamError(Exception):
     def __init__(self, what: str, *, url: str | None = None, hint: str | None = None) -> None:
         what, url = redact(what), redact(url) if url else None
         self.what, self.url, self.hint = what, url, hint
-        where = f" at {url}" if url else ""
+        where = f" at {shortened(url)}" if url else ""
         super().__init__(f"{what}{where}{f'; {hint}' if hint else ''}")
 
 

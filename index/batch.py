@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from index import tables as t
+from index.families import layer
 from index.prepared import Prepared, buried
-from index.sql import CHUNK, Row, in_chunks, insert_all, now, revision_of
+from index.sql import CHUNK, Row, in_chunks, insert_all, now, revision_of, set_revision
 from index.store import Store
 
 
@@ -166,6 +167,8 @@ class Batch:
         out = [(rid, *link) for rid, record in last.items() for link in record.links]
         insert_all(self.connection, t.identifiers, ("rid", "scheme", "value"), own)
         insert_all(self.connection, t.links, ("rid", "relation", "scheme", "value"), out)
+        claims = {rid: record.claims for rid, record in last.items()}
+        self.revision = layer.renew(self.connection, claims, self.revision)
 
 
 class _Written:
@@ -227,10 +230,3 @@ def _set_aside(connection: sa.Connection, aside: list[dict[str, Any]], run_id: i
     )
     marks = [{"b_did": row["b_did"], "b_digest": row["b_digest"]} for row in aside]
     connection.execute(_as_read().values(state="quarantined", mapping_version=version), marks)
-
-
-def set_revision(connection: sa.Connection, revision: int) -> None:
-    """Move the store to a revision, and note when that was."""
-    connection.execute(t.meta.update().where(t.meta.c.key == "revision").values(value=str(revision)))
-    reached = insert(t.moments).values(revision=revision, at=now())
-    connection.execute(reached.on_conflict_do_nothing())  # a transaction may change no record

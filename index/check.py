@@ -16,6 +16,7 @@ import zstandard
 
 from index import tables as t
 from index.damage import Tally
+from index.families import layer
 from index.prepared import digest_of, prepare
 from index.record import Record
 from index.sql import Row, revision_of
@@ -32,7 +33,7 @@ Names = Counter[tuple[str | None, ...]]
 
 def check_store(store: Store, tally: Tally, watch: Watch = lambda *_: None) -> None:
     """Check the store; what is found goes into the tally."""
-    for part in (_file, _documents, _quarantine, _revisions, _records, _stray_names):
+    for part in (_file, _documents, _quarantine, _revisions, _records, _stray_names, _families):
         try:
             part(store, tally, watch)
         except sa.exc.DatabaseError as error:  # pages so damaged that SQLite does not read on
@@ -145,6 +146,8 @@ class _Stretch:
     records: Mapping[int, Row]
     identifiers: Mapping[int, Names]
     links: Mapping[int, Names]
+    claims: Mapping[int, Names] | None
+    """None where families are to be formed anew."""
     versions: Mapping[int, list[Row]]
     documents: Mapping[int, Row]
     beyond: int
@@ -183,6 +186,7 @@ def _stretch(store: Store, last: int) -> _Stretch | None:
             {row.rid: row for row in rows},
             _names(of(t.identifiers), "scheme", "value"),
             _names(of(t.links), "relation", "scheme", "value"),
+            _names(of(t.claims), "rule", "key") if layer.is_formed(connection) else None,
             versions,
             _documents_of(connection, [row.rid for row in rows]),
             highest if highest is not None else max([*versions, *(row.rid for row in rows)]),
@@ -230,7 +234,9 @@ def _record(store: Store, tally: Tally, row: Row, stretch: _Stretch) -> None:
         tally.add("misplaced", f"{row.id} holds {record.id} of {record.source}, {state}", row.rid)
     prepared = prepare(record)
     names = Counter(prepared.identifiers), Counter(prepared.links)
-    if (stretch.identifiers.get(row.rid, Counter()), stretch.links.get(row.rid, Counter())) != names:
+    held = stretch.identifiers.get(row.rid, Counter()), stretch.links.get(row.rid, Counter())
+    claimed = stretch.claims is None or stretch.claims.get(row.rid, Counter()) == Counter(prepared.claims)
+    if held != names or not claimed:
         tally.add("names", row.id, row.rid)
 
 
@@ -254,7 +260,19 @@ def _versions(store: Store, tally: Tally, rid: int, versions: list[Row], stretch
 def _stray_names(store: Store, tally: Tally, _watch: Watch) -> None:
     alive = sa.select(t.records.c.rid).where(t.records.c.state != "purged")
     with store.reading() as connection:
-        for table in (t.identifiers, t.links):
-            query = sa.select(table.c.rid, table.c.value).where(table.c.rid.not_in(alive))
-            for rid, value in connection.execute(query):
-                tally.add("stray names", f"{table.name} of record number {rid}: {value}", rid)
+        for table, value in ((t.identifiers, "value"), (t.links, "value"), (t.claims, "key")):
+            query = sa.select(table.c.rid, table.c[value]).where(table.c.rid.not_in(alive))
+            for rid, what in connection.execute(query):
+                tally.add("stray names", f"{table.name} of record number {rid}: {what}", rid)
+
+
+def _families(store: Store, tally: Tally, _watch: Watch) -> None:
+    """Form every group again from the claims alone, and compare."""
+    with store.reading() as connection:
+        if not layer.is_formed(connection):
+            return  # an older store's: the next start of the index forms them
+        count, differing = layer.differing(connection)
+        if count:
+            tally.checked["families"] += count
+        for rid, id_ in differing:
+            tally.add("family", id_, rid)

@@ -50,10 +50,14 @@ MEANINGS: Mapping[str, Meaning] = {
         "joined with the document that names the record, where there is one", f"{_HARVEST}; then {_CHECK}",
     ),
     "names": Meaning(
-        "records whose identifiers or links are not what the record says",
+        "records whose identifiers, links or claims are not what the record says",
         "written again from the record", _CHECK,
     ),
-    "stray names": Meaning("identifiers or links of no record", "removed", _CHECK),
+    "stray names": Meaning("identifiers, links or claims of no record", "removed", _CHECK),
+    "family": Meaning(
+        "records whose family is not what their claims and the decisions by hand make it",
+        "all families are formed again", "headwater families rebuild",
+    ),
     "revision": Meaning(
         "revisions beyond the store's own, or taken twice", "the store's revision is raised", _RESTORE
     ),

@@ -11,12 +11,14 @@ import math
 from collections.abc import Iterable, Iterator
 from datetime import date
 
+from index.ranking import COMPLETE, is_complete, titled
 from index.record import Json
+from index.values import addresses, days
 from index.values.imaging_methods import IMAGING_METHODS
 from index.values.organisms import ORGANISMS
 from index.values.terms import Vocabulary
 
-ENTRY_VERSION = 2
+ENTRY_VERSION = 5
 """Part of the engine's fingerprint: raised when an entry changes, so that engines are rebuilt."""
 
 TOKEN_FIELDS = (
@@ -25,8 +27,14 @@ TOKEN_FIELDS = (
 )  # fmt: skip
 """Fields one can filter by and count; several values each."""
 
+WORD_FIELDS = ("title", "description", "creator", "affiliation", "funder", "keyword")
+"""Texts and names of which one can ask for a word: `creator:doe`."""
+
 ID_FIELDS = ("funder_id", "affiliation_id", "creator_id")
 """Ids behind names, to filter by."""
+
+DAY_FIELDS = ("published", "updated")
+"""Days, as numbers like 20210228; `_end` is the last day a partial date may mean."""
 
 FACETS = (*TOKEN_FIELDS, "year")
 
@@ -56,7 +64,10 @@ def fold(value: str) -> str:
 
 
 def entry_of(rid: int, revision: int, to_revision: int | None, record: Json) -> Json:
-    """Make the entry of one version; `record` is the stored JSON, without empty fields."""
+    """Make the entry of one version; `record` is the stored JSON, without empty fields.
+
+    The record stands alone; `index/sync.py` puts the groups of one that does not.
+    """
     published = (record.get("dates") or {}).get("published")
     size = (record.get("files") or {}).get("bytes")
     day = _day(published)
@@ -67,8 +78,15 @@ def entry_of(rid: int, revision: int, to_revision: int | None, record: Json) -> 
         "from_revision": revision,
         "to_revision": OPEN_END if to_revision is None else to_revision,
         "aside": list(_aside(to_revision, record)),
+        "family": rid,
+        "version": rid,
+        "grouped": [],
         "title": [record["title"]] if record.get("title") else [],
+        "titled": [titled(record["title"])] if record.get("title") else [],
+        "complete": [COMPLETE] if is_complete(record) else [],
         "text": list(dict.fromkeys(_texts(record))),
+        "description": [record["description"]] if record.get("description") else [],
+        **{f"{name}_words": tokens[name] for name in WORD_FIELDS if name in tokens},
         # A tombstone is not suggested: who takes the suggestion would find nothing.
         "names": [] if record.get("withdrawn") else list(dict.fromkeys(_names(record))),
         "identifier": list(_identifiers(record)),
@@ -79,6 +97,8 @@ def entry_of(rid: int, revision: int, to_revision: int | None, record: Json) -> 
         "has": list(_has(record)),
         **({"year": int(published[:4])} if published else {}),
         **({"bytes": size} if size else {}),
+        **_days(published, "published"),
+        **_days((record.get("dates") or {}).get("modified"), "updated"),
         "newest": (day or 0) << RID_BITS | rid,
         "oldest": (UNKNOWN_LAST if day is None else day) << RID_BITS | rid,
         "largest": _magnitude(size) << RID_BITS | rid,
@@ -182,14 +202,22 @@ def _identifiers(record: Json) -> Iterator[str]:
     yield record["id"].partition(":")[2].lower()
     yield from (identifier["value"].lower() for identifier in record.get("identifiers", ()))
     yield from (record[name] for name in ("doi", "concept_doi") if record.get(name))
+    pages = (record.get("links") or {}).get
+    yield from filter(None, (addresses.address(page) for page in (pages("landing"), pages("viewer")) if page))
 
 
 def _linked(record: Json) -> Iterator[str]:
     """Yield what the data set points at, for look-ups."""
-    yield from (other["id"].lower() for other in record.get("related", ()))
+    for other in record.get("related", ()):
+        yield other["id"].lower()
+        if page := addresses.address(other["id"]):
+            yield page
     for paper in record.get("publications", ()):
         yield from (paper[key].lower() for key in ("doi", "pmid", "pmcid") if paper.get(key))
     yield from (person["orcid"].lower() for person in record.get("creators", ()) if person.get("orcid"))
+    yield from (place["ror"] for place in _affiliations(record) if place.get("ror"))
+    for grant in record.get("funding", ()):
+        yield from filter(None, (grant.get("ror"), grant.get("funder_doi")))
     yield from (grant["award"].lower() for grant in record.get("funding", ()) if grant.get("award"))
 
 
@@ -213,6 +241,11 @@ def _has(record: Json) -> Iterator[str]:
         "citations": (record.get("metrics") or {}).get("citations"),
     }
     yield from (name for name, value in present.items() if value)
+
+
+def _days(stated: str | None, name: str) -> dict[str, int]:
+    """Answer the first and last day that a date or time may mean."""
+    return dict(zip((name, f"{name}_end"), days.span(stated[:10]), strict=True)) if stated else {}
 
 
 def _day(published: str | None) -> int | None:

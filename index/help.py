@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from index.engines import Snapshot
-from index.moments import moment
-from index.query import highlights, parse
-from index.search import Answer, Catalogue, Request
-from index.misspelled import Spelling, nearest
+from index.loosen import loosened
+from index.misspelled import Spelling, nearest, respelled
+from index.query import Both, Everything, OneOf, Query, Words, parse, unparse
+from index.query.nodes import both
+from index.search import Answer, Catalogue, Request, restricted, tombstones
 from index.suggest import KINDS, Kind, Suggester, Suggestion, asking_for
-from index.watching import query_of
+from index.values.imaging_methods import IMAGING_METHODS
+from index.values.organisms import ORGANISMS
 
 LITTLE = 3
 """Records: a search that finds no more may be misspelled."""
@@ -22,8 +23,6 @@ TITLES = 3
 """Titles suggested at most."""
 WORDS, FREQUENT = 3, 20_000
 """Ends of a last word suggested at most, and only after words that are in fewer records: each is counted."""
-
-_PIECE = re.compile(r'(?:[^\s()"]*:)?-?"[^"]*"(?:~\d+)?|[()]|[^\s()"]+|"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,7 @@ class Helper:
         places = snapshot.help.titled(words, min(size, TITLES))
         for kept in self.catalogue.store.fetch(places).values():
             title = kept.stored.get("title", "")
-            asks = {"q": '"' + title.replace('"', " ") + '"'}
+            asks = {"q": unparse(Words(title))}
             count = snapshot.help.count(parse(asks["q"]), at=snapshot.revision)
             if count:
                 yield Suggestion("title", title, count, asks, kept.id)
@@ -122,65 +121,58 @@ class Helper:
         if answer.total > LITTLE or request.cursor or not request.words.strip():
             return None
         snapshot = self.catalogue.engine.snapshot()
-        changed: dict[str, str] = {}
-        for text in dict.fromkeys(
-            words.text for words in highlights(parse(request.words)) if not words.prefix
-        ):
-            for word in re.findall(r"[^\W\d_]{3,}", text):
-                better = nearest(snapshot.help, self.catalogue.store, word)
-                if better is not None:
-                    changed[word] = better
-        if not changed:
+        meant = respelled(request.words, lambda word: nearest(snapshot.help, self.catalogue.store, word))
+        if meant is None:
             return None
-        corrected = request.words
-        for word, better in changed.items():
-            corrected = re.sub(rf"(?<![^\W_]){re.escape(word)}(?![^\W_])", better, corrected)
-        total = self._count(snapshot, request, corrected, request.filters)
-        return Spelling(corrected, total, changed) if total > answer.total else None
+        total = self._count(snapshot, request, answer, parse(meant.words), request.filters)
+        return Spelling(meant.words, total, meant.changed) if total > answer.total else None
 
     def why_empty(self, request: Request, answer: Answer) -> WhyEmpty | None:
         """Tell which part of a search that finds nothing is to blame; None when something was found."""
         if answer.total or request.cursor:
             return None
-        pieces, snapshot = top_pieces(request.words), self.catalogue.engine.snapshot()
+        parts, snapshot = parts_of(parse(request.words)), self.catalogue.engine.snapshot()
         names = [name for name, values in request.filters.items() if any(value.strip() for value in values)]
-        looked = [("q", at) for at in range(len(pieces))] + [(name, 0) for name in names]
-        parts = []
-        no_filters: dict[str, Sequence[str]] = {}
-        for name, at in looked[:PARTS_LOOKED_AT]:
-            words, kept = request.words, dict(request.filters)
-            if name == "q":
-                text, own = pieces[at], (pieces[at], no_filters)
-                words = " ".join((*pieces[:at], *pieces[at + 1 :]))
-            else:
-                text = f"{name}={' or '.join(kept[name])}"
-                own = ("", {name: kept.pop(name)})
-            without = self._count(snapshot, request, words, kept)
-            parts.append(Part(name, text, without, self._count(snapshot, request, *own), words, kept))
-        return WhyEmpty(tuple(parts), max(0, len(looked) - PARTS_LOOKED_AT)) if parts else None
+        blamed = []
+        for place, part in enumerate(parts[:PARTS_LOOKED_AT]):
+            rest = both(parts[:place] + parts[place + 1 :])
+            without = self._count(snapshot, request, answer, rest, request.filters)
+            alone = self._count(snapshot, request, answer, both([part]), {})
+            words = "" if isinstance(rest, Everything) else unparse(rest)
+            blamed.append(Part("q", readable(part), without, alone, words, request.filters))
+        query = parse(request.words)
+        for name in names[: PARTS_LOOKED_AT - len(blamed)]:
+            others, own = dict(request.filters), {name: request.filters[name]}
+            text = f"{name}={' or '.join(others.pop(name))}"
+            without = self._count(snapshot, request, answer, query, others)
+            alone = self._count(snapshot, request, answer, Everything(), own)
+            blamed.append(Part(name, text, without, alone, request.words, others))
+        return WhyEmpty(tuple(blamed), len(parts) + len(names) - len(blamed)) if blamed else None
 
     def _count(
-        self, snapshot: Snapshot, request: Request, words: str, filters: Mapping[str, Sequence[str]]
+        self,
+        snapshot: Snapshot,
+        request: Request,
+        answer: Answer,
+        words: Query,
+        filters: Mapping[str, Sequence[str]],
     ) -> int:
-        at = moment(self.catalogue.store, request.as_of).revision if request.as_of else snapshot.revision
-        query = query_of(words, filters)
-        return snapshot.help.count(query, at=min(at, snapshot.revision), withdrawn=request.withdrawn)
+        """Count what a search with these words and filters finds in the state that was answered from."""
+        query = restricted(loosened(words, request.match), filters)
+        withdrawn = tombstones(request.withdrawn, query)
+        return snapshot.help.count(query, at=answer.snapshot, withdrawn=withdrawn)
 
 
-def top_pieces(text: str) -> list[str]:
-    """Cut a search into the parts that must all match; with an OR between them the whole is one part."""
-    groups: list[str] = []
-    depth, before = 0, ""
-    for piece in _PIECE.findall(text.strip()):
-        if piece == "OR" and not depth:
-            return [text.strip()]
-        if depth:
-            groups[-1] += f" {piece}"
-        elif piece == "NOT" or piece[-1] in "-:":
-            before += "NOT " if piece == "NOT" else piece
-            continue
-        elif piece != "AND":
-            groups.append(before + piece)
-            before = ""
-        depth = max(0, depth + (piece == "(") - (piece == ")"))
-    return [group for group in groups if any(character.isalnum() for character in group)]
+def parts_of(query: Query) -> list[Query]:
+    """List the parts of a search that must all hold; with an OR between them the whole is one part."""
+    parts = query.parts if isinstance(query, Both) else (query,)
+    return [part for part in parts if not isinstance(part, Everything)]
+
+
+def readable(part: Query) -> str:
+    """Write a part as people would: a term by its name, where a search knows it by its id."""
+    vocabulary = {"organism": ORGANISMS, "imaging_method": IMAGING_METHODS}
+    if isinstance(part, OneOf) and part.field in vocabulary:
+        names = vocabulary[part.field]
+        part = replace(part, values=tuple(names.label(value) or value for value in part.values))
+    return unparse(part)

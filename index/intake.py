@@ -16,11 +16,12 @@ from sqlalchemy.dialects.sqlite import insert
 
 from index import losses
 from index import tables as t
-from index.batch import Batch, Outcome, Raw, Unread, set_revision
+from index.batch import Batch, Outcome, Raw, Unread
+from index.families import layer
 from index.losses import Paths
 from index.prepared import buried, digest_of
 from index.record import Withdrawal
-from index.sql import CHUNK, Row, in_chunks, inserted_id, now, revision_of
+from index.sql import CHUNK, Row, in_chunks, inserted_id, now, revision_of, set_revision
 from index.store import Store
 
 Findings = dict[tuple[str, str], tuple[int, str]]
@@ -223,7 +224,7 @@ def forget(store: Store, source: str) -> int:
             )
         for table in (t.documents, t.quarantine, t.losses):
             connection.execute(table.delete().where(table.c.source == source))
-        set_revision(connection, revision + len(rids))
+        set_revision(connection, layer.let_go(connection, rids, revision + len(rids)))
         connection.execute(t.sources.delete().where(t.sources.c.name == source))
     return len(rids)
 

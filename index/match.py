@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, TypeVar
-from urllib.parse import unquote, urlsplit
 
 import sqlalchemy as sa
 
@@ -21,7 +20,7 @@ from index.engines.help import Help, Trait
 from index.query import OneOf
 from index.search import Catalogue
 from index.store import Kept
-from index.values import identifiers
+from index.values import addresses, identifiers
 
 Meaning: TypeAlias = Literal["id", "doi", "orcid", "pmid", "pmcid", "accession", "url", "title", "nothing"]
 
@@ -41,8 +40,6 @@ TERMS, POSTINGS = 12, 20_000
 LONGEST = 2_000
 """Characters of one row."""
 
-_DOI_WITHIN = re.compile(r"10\.\d{4,9}/[^\s?#]+", re.ASCII)
-_NUMBER = re.compile(r"(\d{3,})(?:/v?\d+)?/?$", re.ASCII)
 _PMID = re.compile(r"pmid:?\s*\d+|https?://(?:www\.)?(?:ncbi|pubmed)\S+/\d+/?", re.IGNORECASE | re.ASCII)
 
 
@@ -108,7 +105,7 @@ class Matcher:
             return self._of_person(value, size)
         if meaning not in {"title", "url"}:
             return self._of_identifier(meaning, value, size)
-        return self._of_address(value) if meaning == "url" else self._of_title(asked, value, size)
+        return self._of_address(value, size) if meaning == "url" else self._of_title(asked, value, size)
 
     def _of_identifier(self, meaning: Meaning, value: str, size: int) -> Matched:
         bearers = self.store.by_identifier(value)
@@ -142,14 +139,25 @@ class Matcher:
         matches = (Match(found[place], "is by this person", WROTE) for place in places if place in found)
         return Matched("orcid", value, tuple(matches), total)
 
-    def _of_address(self, url: str) -> Matched:
-        """Find the record behind a repository's address by the number it ends with."""
-        host, number = (urlsplit(url).hostname or "").split("."), _NUMBER.search(urlsplit(url).path)
-        for name in host if number else ():
-            kept = self.store.get(f"{name}:{number[1]}") if number else None
-            if kept is not None:
-                return Matched("url", url, (Match(kept, f"is its number at {name}", BEARS),), 1)
-        return Matched("url", url, (), 0)
+    def _of_address(self, url: str, size: int) -> Matched:
+        """Find who has this page: by its address, however it is written, or by what pages say they cite."""
+        snapshot = self.catalogue.engine.snapshot()
+        found: list[tuple[Kept, str, float]] = []
+        total = 0
+        for field, why, sure in (
+            ("identifier", "has this page", BEARS),
+            ("linked", "points at this page", POINTS),
+        ):
+            query = OneOf(field, (url,))
+            total += snapshot.help.count(query, at=snapshot.revision)
+            places = snapshot.help.recent(query, after=0, before=None, size=size, latest_first=True)
+            held = self.store.fetch(places)
+            known = {kept.id for kept, *_ in found}
+            found += [
+                (held[place], why, sure) for place in places if place in held and held[place].id not in known
+            ]
+        matches = tuple(Match(*each) for each in _shared_out(found)[:size])
+        return Matched("url", url, matches, total)
 
     def _of_title(self, asked: Asked, title: str, size: int) -> Matched:
         help_ = self.catalogue.engine.snapshot().help
@@ -167,16 +175,11 @@ def meant(text: str) -> tuple[Meaning, str]:
     found = _identifier(text)
     if found is not None:
         return found
-    if not re.match(r"https?://", text, re.IGNORECASE):
+    value = addresses.identifier(text) if addresses.address(text) is not None else None
+    if value is None:
         return "title", text
-    within = _DOI_WITHIN.search(unquote(text))
-    value, _reason = identifiers.doi(within[0].rstrip("/") if within else None)
-    if value is not None:
-        return "doi", value
-    for part in reversed(re.split(r"[/?=&#]", text)):
-        if (known := identifiers.accession(part)) is not None:
-            return "accession", known[1]
-    return "url", text
+    # An address that holds an identifier, as a repository's or a publisher's page does, means that one.
+    return _identifier(value) or ("url", value)
 
 
 def _identifier(text: str) -> tuple[Meaning, str] | None:

@@ -12,13 +12,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from index import tables as t
-from index.batch import Outcome, Raw, Unread, set_revision
+from index.batch import Outcome, Raw, Unread
 from index.check import as_record, readable, unpacked
 from index.damage import Tally
 from index.engines import Engine
+from index.families import layer
+from index.families.anew import form_anew
 from index.prepared import Prepared, digest_of, prepare
 from index.reconcile import index_again
-from index.sql import CHUNK, Row, in_chunks, insert_all, now, revision_of
+from index.sql import CHUNK, Row, in_chunks, insert_all, now, revision_of, set_revision
 from index.store import Store
 from index.sync import rebuild, sync
 
@@ -48,6 +50,8 @@ def mend_store(store: Store, tally: Tally, read_again: ReadAgain) -> None:
     _mend_quarantine(store, _numbers(tally, "quarantine"))
     if "revision" in tally.found:
         _mend_revision(store)
+    if "family" in tally.found:
+        form_anew(store)
 
 
 def mend_engine(store: Store, engine: Engine, tally: Tally, watch: Watch = lambda *_: None) -> None:
@@ -181,7 +185,8 @@ def _let_go(store: Store, rids: Sequence[int]) -> None:
                 connection.execute(again.values(mapping_version=0))
             for table in (t.identifiers, t.links, t.versions):
                 connection.execute(table.delete().where(table.c.rid.in_([row.rid for row in gone])))
-            set_revision(connection, revision + len(gone))
+            rids = [row.rid for row in gone]
+            set_revision(connection, layer.let_go(connection, rids, revision + len(gone)))
 
 
 def _mend_documents(store: Store, rids: Sequence[int]) -> None:
@@ -203,7 +208,7 @@ def _mend_names(store: Store, rids: Sequence[int]) -> None:
         with store.transaction() as connection:
             query = sa.select(t.records).where(t.records.c.state != "purged")
             rows = list(in_chunks(connection, query, t.records.c.rid, chunk))
-            own, out, renewed = [], [], []
+            own, out, renewed, claims = [], [], [], {}
             for row in rows:
                 kept = unpacked(store, row)
                 record = as_record(kept) if kept is not None else None
@@ -213,17 +218,19 @@ def _mend_names(store: Store, rids: Sequence[int]) -> None:
                 renewed.append(row.rid)
                 own += [(row.rid, *pair) for pair in prepared.identifiers]
                 out += [(row.rid, *link) for link in prepared.links]
+                claims[row.rid] = prepared.claims
             for table in (t.identifiers, t.links):
                 connection.execute(table.delete().where(table.c.rid.in_(renewed)))
             insert_all(connection, t.identifiers, ("rid", "scheme", "value"), own)
             insert_all(connection, t.links, ("rid", "relation", "scheme", "value"), out)
+            set_revision(connection, layer.renew(connection, claims, revision_of(connection)))
 
 
 def _mend_stray_names(store: Store, rids: Sequence[int]) -> None:
     alive = sa.select(t.records.c.rid).where(t.records.c.state != "purged")
     for chunk in _chunks(rids):
         with store.transaction() as connection:
-            for table in (t.identifiers, t.links):
+            for table in (t.identifiers, t.links, t.claims):
                 connection.execute(table.delete().where(table.c.rid.in_(chunk), table.c.rid.not_in(alive)))
 
 

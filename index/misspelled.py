@@ -7,11 +7,13 @@ frequent, and two letters off only if it is long: "mouse" is not a misspelled "m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from index.engines.help import Help
 from index.entry import entry_of
+from index.query import BadQuery, Both, Either, Query, Words, parse, unparse
 from index.store import Store
 
 LOOKED_AT = 40
@@ -20,6 +22,15 @@ KNOWN, FAR_MORE = 3, 10
 """A word in more records than KNOWN is right; a better one is in FAR_MORE times as many."""
 LONG = 6
 """Letters from which on two may be wrong."""
+_WORD = re.compile(r"[^\W\d_]{3,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Respelled:
+    """Words with some spelled otherwise."""
+
+    words: str
+    changed: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +41,55 @@ class Spelling:
     total: int
     """Records it finds."""
     changed: Mapping[str, str]
+
+
+def respelled(words: str, better: Callable[[str], str | None]) -> Respelled | None:
+    """Spell the words of a search better; None where all are right.
+
+    Only what is searched as words is looked at: not identifiers, names of fields, whole values, exclusions,
+    nor words that are asked for by their beginning or nearly. What was typed is kept but for these words,
+    unless it would then mean something else.
+    """
+    query = parse(words)
+    found = {word: new for word in dict.fromkeys(_spelled(query)) if (new := better(word)) is not None}
+    if not found:
+        return None
+    meant, typed = _mended(query, found), _put(words, found)
+    return Respelled(typed if _is_read_as(typed, meant) else unparse(meant), found)
+
+
+def _spelled(query: Query) -> Iterator[str]:
+    match query:
+        case Words(prefix=False, fuzzy=0):
+            yield from _WORD.findall(query.text)
+        case Both(parts) | Either(parts):
+            for part in parts:
+                yield from _spelled(part)
+        case _:
+            return
+
+
+def _mended(query: Query, better: Mapping[str, str]) -> Query:
+    match query:
+        case Words(prefix=False, fuzzy=0):
+            return replace(query, text=_put(query.text, better))
+        case Both(parts) | Either(parts):
+            return replace(query, parts=tuple(_mended(part, better) for part in parts))
+        case _:
+            return query
+
+
+def _put(text: str, better: Mapping[str, str]) -> str:
+    for word, new in better.items():
+        text = re.sub(rf"(?<![^\W_]){re.escape(word)}(?![^\W_])", new, text)
+    return text
+
+
+def _is_read_as(words: str, query: Query) -> bool:
+    try:
+        return parse(words) == query
+    except BadQuery:  # as when a word is the name of a field as well
+        return False
 
 
 def nearest(help_: Help, store: Store, typed: str) -> str | None:

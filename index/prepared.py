@@ -10,6 +10,7 @@ from typing import get_args
 
 from pydantic_core import to_jsonable_python
 
+from index.families.claims import Claim, claims_of
 from index.record import Json, Part, Record, Withdrawal
 
 NOT_IN_BODY = {"retrieved_at", "mapping_version"}
@@ -32,6 +33,7 @@ class Prepared:
     """A notice of withdrawal that says nothing of the data set itself."""
     identifiers: tuple[tuple[str, str], ...]
     links: tuple[Link, ...]
+    claims: tuple[Claim, ...]
 
     @property
     def state(self) -> str:
@@ -49,6 +51,7 @@ def prepare(record: Record) -> Prepared:
         is_bare=record.withdrawn is not None and record.title is None,
         identifiers=tuple(dict.fromkeys(_identifiers(record))),
         links=tuple(dict.fromkeys(_links(record))),
+        claims=claims_of(record),
     )
 
 

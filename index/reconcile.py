@@ -14,10 +14,9 @@ from index.damage import Tally
 from index.engines import Engine, Snapshot, SnapshotGone, Tombstones
 from index.entry import OPEN_END
 from index.query import Everything
-from index.record import Json
 from index.sql import in_chunks
 from index.store import Kept, Store
-from index.sync import entry
+from index.sync import entries
 
 STRETCH = 5_000
 """Record numbers looked at together."""
@@ -58,15 +57,12 @@ def index_again(
     left_out: list[str] = []
     for start in range(0, len(rids), AT_ONCE):
         chunk = rids[start : start + AT_ONCE]
-        entries: list[Json] = []
-        for kept in _standing(store, chunk, at):
-            if isinstance(kept, Kept):
-                entries.append(entry(kept))
-            else:
-                left_out.append(kept)
+        found = list(_standing(store, chunk, at))
+        left_out += [kept for kept in found if not isinstance(kept, Kept)]
+        standing = [kept for kept in found if isinstance(kept, Kept)]
         # Two commits: one would take out what it brings. In between the records are not found.
         engine.write([], [], chunk, at)
-        engine.write(entries, [], [], at)
+        engine.write(entries(store, standing), [], [], at)
         watch("indexing again", start + len(chunk), len(rids))
     return left_out
 

@@ -17,8 +17,10 @@ import orjson
 
 from index.engines import Engine, FacetCount, Found, Position, Snapshot, Sort, Tombstones
 from index.entry import fold
+from index.loosen import Match, loosened
 from index.moments import Moment, moment
-from index.query import BadQuery, Both, Everything, Query, filters, parse
+from index.query import BadQuery, Note, Query, filters, highlights, mentions, parse, read, unparse
+from index.query.nodes import both
 from index.record import Json
 from index.store import Kept, Store
 from index.values.imaging_methods import IMAGING_METHODS
@@ -52,6 +54,7 @@ class Request:
     withdrawn: Tombstones = "exclude"
     as_of: str | None = None
     """A day, a time or a revision: answer what the node held then."""
+    match: Match = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,10 @@ class Answer:
     """The revision that was searched."""
     as_of: Moment | None = None
     """The past that was asked for."""
+    understood: str = "*"
+    """The words as they were read, written in one form."""
+    notes: tuple[Note, ...] = ()
+    """What in the words may have been meant otherwise."""
 
 
 class Catalogue:
@@ -113,11 +120,14 @@ class Catalogue:
             Behind: the past that is asked for is not indexed yet.
             SnapshotGone: a relevance cursor whose index state is gone; the search must start again.
         """
-        query = compose(request.words, request.filters)
-        sort = request.sort or ("newest" if isinstance(parse(request.words), Everything) else "relevance")
+        if not 0 <= request.size <= LARGEST_PAGE:
+            raise BadQuery(f"size={request.size} must be 0 to {LARGEST_PAGE}; more than that is an export")
+        reading = read(request.words)
+        query = restricted(loosened(reading.query, request.match), request.filters)
+        sort = request.sort or ("newest" if next(highlights(query), None) is None else "relevance")
         print_ = _print_of(query, request)
         cursor = _open_cursor(request.cursor, sort, print_)
-        as_of = self._past(request.as_of) if request.as_of else None
+        as_of = self.past(request.as_of) if request.as_of else None
         snapshot = self.engine.snapshot(cursor.position.state if cursor else None)
         past = as_of.revision if as_of and not as_of.is_now else None
         at = cursor.revision if cursor else snapshot.revision if past is None else past
@@ -125,11 +135,11 @@ class Catalogue:
             query,
             at=at,
             sort=sort,
-            size=max(1, min(request.size, LARGEST_PAGE)),
+            size=request.size or 1,  # the engine cannot be asked for none
             after=cursor.position if cursor else None,
             facets=request.facets,
             facet_size=request.facet_size,
-            withdrawn=request.withdrawn,
+            withdrawn=tombstones(request.withdrawn, query),
         )
         counts_only = request.size == 0
         return Answer(
@@ -139,10 +149,17 @@ class Catalogue:
             None if counts_only else _close_cursor(found.next, at, sort, print_),
             at,
             as_of,
+            unparse(reading.query),
+            reading.notes,
         )
 
-    def _past(self, asked: str) -> Moment:
-        """Find the moment asked for. What was not indexed yet cannot be told from what was never held."""
+    def past(self, asked: str) -> Moment:
+        """Find the moment asked for. What was not indexed yet cannot be told from what was never held.
+
+        Raises:
+            BadQuery: the moment cannot be understood or lies ahead.
+            Behind: it is not indexed yet.
+        """
         as_of = moment(self.store, asked)
         reached = self.engine.revision()
         if as_of.revision > reached and not as_of.is_now:
@@ -195,11 +212,19 @@ class Catalogue:
         return next((text for text in _spellings(field_, kept.stored) if fold(text) == fold(value)), value)
 
 
-def compose(words: str, asked: Mapping[str, Sequence[str]]) -> Query:
-    """Join words and filters."""
-    parts = filters(asked)
-    query = parse(words)
-    return Both((query, *parts)) if parts else query
+def compose(words: str, asked: Mapping[str, Sequence[str]], match: Match = "all") -> Query:
+    """Join words and filters; filters must hold however loosely the words are matched."""
+    return restricted(loosened(parse(words), match), asked)
+
+
+def restricted(query: Query, asked: Mapping[str, Sequence[str]]) -> Query:
+    """Add filters to a query."""
+    return both([query, *filters(asked)])
+
+
+def tombstones(asked: Tombstones, query: Query) -> Tombstones:
+    """Look among tombstones as well where the query itself says which it means, by is:withdrawn."""
+    return "include" if asked == "exclude" and mentions(query, "aside") else asked
 
 
 def _spellings(field_: str, record: Json) -> list[str]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
 
 from index import tables as t
 
@@ -34,6 +35,13 @@ def revision_of(connection: sa.Connection) -> int:
     """Read the revision inside a transaction."""
     query = sa.select(t.meta.c.value).where(t.meta.c.key == "revision")
     return int(connection.execute(query).scalar_one())
+
+
+def set_revision(connection: sa.Connection, revision: int) -> None:
+    """Move the store to a revision, and note when that was."""
+    connection.execute(t.meta.update().where(t.meta.c.key == "revision").values(value=str(revision)))
+    reached = insert(t.moments).values(revision=revision, at=now())
+    connection.execute(reached.on_conflict_do_nothing())  # a transaction may change no record
 
 
 def in_chunks(

@@ -258,7 +258,48 @@ subscriptions = Table(  # searches somebody wants to be told of
     Index("subscriptions_by_host", "host", "created_at"),
 )
 
-NEW_IN_2 = (moments, proofs, losses, told, subscriptions)
+claims = Table(  # what records say that may make a family; see index/families/claims.py
+    "claims",
+    metadata,
+    Column("rid", Integer, nullable=False),
+    Column("rule", String, nullable=False),
+    Column("key", String, nullable=False),
+    Index("claims_by_key", "key"),
+    Index("claims_by_record", "rid"),
+)
+
+kin = Table(  # the groups of records that ever were in one with another; all others stand alone
+    "kin",
+    metadata,
+    Column("rid", Integer, primary_key=True),
+    Column("family", Integer, nullable=False),  # the lowest number in the group
+    Column("version", Integer, nullable=False),
+    Column("in_family", Integer, nullable=False),  # 1: with others; the lowest number alone does not tell
+    Column("in_version", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),  # at which the record's grouping changed last
+    Index("kin_by_family", "family"),
+    Index("kin_by_revision", "revision"),
+)
+
+decisions = Table(  # what belongs together by hand; by record id, so that it outlives the records' rows
+    "decisions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("verb", String, nullable=False),  # join, split
+    Column("kind", String, nullable=False),  # version, family
+    Column("one", String, nullable=False),
+    Column("other", String, nullable=False),
+    Column("why", String, nullable=False),
+    Column("who", String, nullable=False),
+    Column("at", String, nullable=False),
+    Column("undone_at", String),
+    Column("undone_by", String),
+)
+
+NEW_IN_2 = (moments, proofs, losses, told, claims, kin, decisions, subscriptions)
+
+FAMILIES_VERSION = 1
+"""Of the rules that make claims and groups; a store whose `meta` says another is grouped anew."""
 
 MIGRATIONS: dict[int, tuple[str, ...]] = {
     1: (
@@ -294,6 +335,7 @@ def prepare(engine: sa.Engine) -> None:
             metadata.create_all(connection)
             connection.execute(meta.insert().values(key="schema_version", value=str(SCHEMA_VERSION)))
             connection.execute(meta.insert().values(key="revision", value="0"))
+            connection.execute(meta.insert().values(key="families", value=str(FAMILIES_VERSION)))
         _bring_forward(connection)
         connection.commit()
 

@@ -6,14 +6,14 @@ the same parameters asks, so that what is told is what would be found.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from index.engines import Snapshot
 from index.engines.help import Place
 from index.moments import times
 from index.query import Query
-from index.search import Request, compose
+from index.search import Request, compose, tombstones
 from index.store import Kept, Store
 
 
@@ -26,18 +26,19 @@ class News:
     """When the store reached its revision, UTC; None where nobody noted it."""
 
 
-def query_of(words: str, filters: Mapping[str, Sequence[str]]) -> Query:
-    """Answer the query a search with these words and filters asks.
+def query_of(asked: Request) -> Query:
+    """Answer the query a search asks.
 
     Raises:
-        BadQuery: a filter that cannot be understood.
+        BadQuery: words or a filter that cannot be understood.
     """
-    return compose(words, filters)
+    return compose(asked.words, asked.filters, asked.match)
 
 
 def latest(store: Store, snapshot: Snapshot, asked: Request, before: int | None, size: int) -> list[News]:
     """List what changed last, the latest first, before a revision."""
-    query, withdrawn = query_of(asked.words, asked.filters), asked.withdrawn
+    query = query_of(asked)
+    withdrawn = tombstones(asked.withdrawn, query)
     return _news(
         store,
         snapshot.help.recent(
@@ -48,7 +49,8 @@ def latest(store: Store, snapshot: Snapshot, asked: Request, before: int | None,
 
 def since(store: Store, snapshot: Snapshot, asked: Request, span: tuple[int, int], size: int) -> list[News]:
     """List what changed after a revision up to another, in order."""
-    query, withdrawn, (after, until) = query_of(asked.words, asked.filters), asked.withdrawn, span
+    query, (after, until) = query_of(asked), span
+    withdrawn = tombstones(asked.withdrawn, query)
     return _news(
         store,
         snapshot.help.recent(

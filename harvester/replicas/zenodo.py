@@ -2,8 +2,8 @@
 
 Copied behavior: 25 records per page and 10,000 per search, refused beyond; latest versions only unless
 `all_versions`; an unknown community drops its filter; 410 with a tombstone; OAI-PMH errors with status 422,
-Retry-After on good answers, tokens that name a scroll. Of a query only the span of `updated` is understood:
-every record matches the rest, and who asks judges for himself.
+Retry-After on good answers, tokens that name a scroll. Of queries the span of `updated` is understood, and
+alternatives of words and fields as the imaging scope asks for them.
 
 A native record is written in every shape; a record found in another shape is served where that one belongs:
 public JSON by the search and in the dump, XML by OAI-PMH and in the dump of XML.

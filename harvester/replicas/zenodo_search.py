@@ -20,6 +20,8 @@ from harvester.replicas.server import Replica, json_answer
 
 GUEST_SIZE, WINDOW = 25, 10_000
 _SPAN = re.compile(r"updated:\[(\S+) TO (\S+?)[\]}]")
+_ANY_OF = re.compile(r"^\((?P<any>.+)\) AND updated:")
+_PART = re.compile(r"(?P<field>[a-z.]+:)?\((?P<inner>[^()]+)\)|(?P<word>[^\s()]+)")
 _NEWEST_FIRST = {"newest", "mostrecent", "-oldest", "updated-desc", "bestmatch"}
 _NATIVE = "application/vnd.inveniordm.v1+json"
 _XML = "application/vnd.datacite.datacite+xml"
@@ -74,8 +76,9 @@ class _Doors:
             return _refused([{"field": "size", "messages": [said]}])
         if size * page > WINDOW:
             return _refused([{"field": "_schema", "messages": [f"Maximum {WINDOW} results exceeded."]}])
-        keeps = self._filter(asked.get("all_versions", ""), asked.getall("communities", []))
-        low, high = between(self.replica.holdings, *_span(asked.get("q", "")))
+        said = asked.get("q", "")
+        keeps = self._filter(asked.get("all_versions", ""), asked.getall("communities", []), _about(said))
+        low, high = between(self.replica.holdings, *_span(said))
         places: Any = range(low, high)
         if asked.get("sort", "bestmatch") in _NEWEST_FIRST:
             places = range(high - 1, low - 1, -1)
@@ -87,7 +90,9 @@ class _Doors:
         body = {"hits": {"hits": hits, "total": len(places)}, "aggregations": {}, "links": {}}
         return json_answer(orjson.dumps(body))
 
-    def _filter(self, all_versions: str, slugs: list[str]) -> Callable[[Holding], bool] | None:
+    def _filter(
+        self, all_versions: str, slugs: list[str], about: Callable[[Holding], bool]
+    ) -> Callable[[Holding], bool] | None:
         """Make the filter; generated records are all latest versions and of no community."""
         if isinstance(self.replica.holdings, Generated):
             return None
@@ -102,7 +107,7 @@ class _Doors:
             versions = (metadata.get("relations") or {}).get("version") or [{}]
             latest = versions[-1].get("is_last", True)
             named = {each.get("id") or each.get("identifier") for each in metadata.get("communities") or ()}
-            return (every or latest) and (not wanted or bool(wanted & named))
+            return (every or latest) and (not wanted or bool(wanted & named)) and about(holding)
 
         return keeps
 
@@ -179,6 +184,53 @@ def _span(q: str) -> tuple[datetime | None, datetime | None]:
         return None, None
     first, last = (None if said == "*" else moment_of(said) for said in match.groups())
     return first, last and last.replace(microsecond=999_999)
+
+
+def _about(q: str) -> Callable[[Holding], bool]:
+    """Read what a query wants besides a span, `(A OR field:(B OR C) OR (D AND E*)) AND updated:...`."""
+    match = _ANY_OF.match(q)
+    if match is None:
+        return lambda _: True
+    wanted = [_wanted(part) for part in _PART.finditer(match["any"]) if part["word"] != "OR"]
+    return lambda holding: any(each(holding) for each in wanted)
+
+
+def _wanted(part: re.Match[str]) -> Callable[[Holding], bool]:
+    """Read one alternative: a field with any of some words, or words that must all be said somewhere."""
+    words = (part["inner"] or part["word"]).split(" OR " if part["field"] else " AND ")
+    said = [re.compile(_pattern(word), re.IGNORECASE) for word in words]
+    take = _FIELDS[part["field"] or ""]
+    among = any if part["field"] else all
+    return lambda holding: among(each.search(take(holding)) for each in said)
+
+
+def _pattern(word: str) -> str:
+    beginning = rf"\b{re.escape(word.rstrip('*'))}"
+    return beginning if word.endswith("*") else rf"{beginning}\b"
+
+
+def _all(holding: Holding) -> str:
+    return holding.body.decode()
+
+
+def _extensions(holding: Holding) -> str:
+    return " ".join(re.findall(r'"key":"[^"]*\.(\w+)"', _all(holding)))
+
+
+def _title(holding: Holding) -> str:
+    return str((public(holding) or {}).get("metadata", {}).get("title"))
+
+
+def _subjects(holding: Holding) -> str:
+    return " ".join((public(holding) or {}).get("metadata", {}).get("keywords") or ())
+
+
+_FIELDS: dict[str, Callable[[Holding], str]] = {
+    "": _all,
+    "files.entries.ext:": _extensions,
+    "metadata.title:": _title,
+    "metadata.subjects.subject:": _subjects,
+}
 
 
 def _refused(errors: list[dict[str, Raw]]) -> web.Response:

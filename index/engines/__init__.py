@@ -7,6 +7,7 @@ versions (see `index/entry.py`) and knows up to which revision of the store it h
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
@@ -16,12 +17,14 @@ from index.record import Json
 if TYPE_CHECKING:
     from index.engines.help import Help
 
-Sort: TypeAlias = Literal["relevance", "newest", "oldest", "largest"]
+Sort: TypeAlias = Literal["relevance", "newest", "oldest", "largest", "kept"]
+"""`kept` is the order in which the node first kept the records: their numbers, which never change."""
+
 Tombstones: TypeAlias = Literal["exclude", "include", "only"]
 TOMBSTONES: tuple[Tombstones, ...] = ("exclude", "include", "only")
 """What a search does with tombstones."""
 
-SORTS: tuple[Sort, ...] = ("relevance", "newest", "oldest", "largest")
+SORTS: tuple[Sort, ...] = ("relevance", "newest", "oldest", "largest", "kept")
 
 
 class SnapshotGone(Exception):  # the name says what is wrong
@@ -118,6 +121,16 @@ class Engine(Protocol):
 
     def revision(self) -> int:
         """Answer the store's revision up to which the index has come; 0 when it is new."""
+        ...
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Be the only one, over all threads and processes, that writes while the block runs.
+
+        What has come in is asked inside the block: before it, another may be at work on the same revisions.
+
+        Raises:
+            EngineBusy: another process writes.
+        """
         ...
 
     def write(

@@ -21,6 +21,11 @@ def of_file(name: str) -> str | None:
     return _SAME.get(match[1], match[1])
 
 
+def spellings(name: str) -> tuple[str, ...]:
+    """Answer how files of a format may end: "tif" and "tiff"."""
+    return (name, *(other for other, same in _SAME.items() if same == name))
+
+
 def clean(name: object) -> str | None:
     """Normalize a format an upstream names outright, such as "TIFF" or "image/tiff" or ".czi"."""
     if not isinstance(name, str) or not name.strip():

@@ -20,7 +20,7 @@ async def ask(client: Client, query: str, status: int = 200) -> Any:
 async def test_an_answer_has_all_its_parts(client: Client) -> None:
     answer = await ask(client, "q=zebrafish&facets=source,organism")
     assert set(answer) == {
-        "total", "hits", "facets", "next", "took_ms", "snapshot", "as_of", "sources", "warnings",
+        "total", "hits", "facets", "next", "took_ms", "snapshot", "as_of", "query", "sources", "warnings",
         "did_you_mean", "why_empty",
     }  # fmt: skip
     assert set(answer["facets"]) == {"source", "organism"}
@@ -114,3 +114,11 @@ def _sleep() -> None:
     import time
 
     time.sleep(0.3)
+
+
+async def test_words_may_be_missing_where_that_is_asked_for(client: Client) -> None:
+    words = "q=zebrafish+embryos+quokkas"
+    assert (await ask(client, words))["total"] == 0
+    assert (await ask(client, f"{words}&match=most"))["total"] >= 1
+    problem = await ask(client, f"{words}&match=some", 400)
+    assert "all, most, any" in problem["detail"]

@@ -179,3 +179,11 @@ async def test_a_download_that_breaks_off_is_an_outage() -> Any:
 )
 def test_how_long_to_wait_is_read_in_every_form(headers: Any, seconds: Any) -> None:
     assert retry_after(headers, now=1795341600.0) == seconds
+
+
+def test_an_error_shows_the_beginning_of_an_endless_address() -> None:
+    error = Changed("not understood", url=f"https://zenodo.org/api/records?q={'word+OR+' * 300}")
+    assert str(error).startswith("not understood at https://zenodo.org/api/records?q=word+OR+word")
+    assert str(error).endswith("… (2,433 characters)")
+    assert error.url is not None
+    assert len(error.url) == 2433

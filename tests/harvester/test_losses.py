@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -113,11 +112,9 @@ def test_what_is_left_out_covers_what_is_below_it_and_mapped_goes_first() -> Non
 
 @each_source
 def test_the_table_of_fates_says_what_experiments_find(source: Source) -> None:
-    began = time.process_time()
     assert losses.made(source)["here"] == orjson.loads(table_of(source).read_bytes())["here"], (
         f"run python -m harvester.losses {source.card.name}"
     )
-    assert time.process_time() - began < 30
 
 
 @each_source

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from index.help import Helper, top_pieces
+from index.help import Helper, parts_of, readable
 from index.match import CERTAIN, Asked, Matcher, meant
+from index.misspelled import apart, respelled
+from index.query import parse
+from index.query.nodes import both
 from index.record import Creator, Dates, Identifier, Publication, Record, Related, Term, Withdrawal
 from index.search import Catalogue, Request
 from index.similar import similar
-from index.misspelled import apart
 from index.store import Store
 from index.sync import sync
 from tests.index.filling import catalogue, fill
@@ -139,6 +141,8 @@ def test_what_was_indexed_since_is_suggested(tmp_path: Path) -> None:
         ("motuse", "mouse"),
         ("embyro -fish", "embryo -fish"),
         ('"mose embryo"', '"mouse embryo"'),
+        ("title:mitozis -organism:mose", "title:mitosis -organism:mose"),
+        ("(mitozis OR gastrulatoin) mouse", "(mitosis OR gastrulation) mouse"),
     ],
 )
 def test_a_misspelled_word_is_mended(helper: Helper, zoo: Catalogue, typed: str, meant_: str) -> None:
@@ -149,7 +153,9 @@ def test_a_misspelled_word_is_mended(helper: Helper, zoo: Catalogue, typed: str,
     assert spelling.total == zoo.search(Request(meant_)).total > answer.total
 
 
-@pytest.mark.parametrize("typed", ["mouse", "quagmire", "*", "10.1234/fish1", "mou*", "mouse zeppelin"])
+@pytest.mark.parametrize(
+    "typed", ["mouse", "quagmire", "*", "10.1234/fish1", "mou*", "mouse zeppelin", "mitozis~", "-mitozis"]
+)
 def test_what_is_right_or_like_nothing_is_left(helper: Helper, zoo: Catalogue, typed: str) -> None:
     assert helper.did_you_mean(Request(typed), zoo.search(Request(typed))) is None
 
@@ -198,25 +204,51 @@ def test_what_is_to_blame_is_counted(
     for part in why.parts:
         assert part.without == zoo.search(Request(part.words, part.filters, size=0)).total
     for part, piece in zip(why.parts, pieces, strict=False):
-        assert part.text == piece.replace("(", "( ").replace(")", " )")
+        assert part.text == piece.replace("-", "NOT ").strip("()")
         assert part.alone == zoo.search(Request(piece, size=0)).total
 
 
 @pytest.mark.parametrize(
-    ("words", "pieces"),
+    ("words", "parts"),
     [
         ("a b", ["a", "b"]),
         ("a AND b", ["a", "b"]),
         ("a OR b", ["a OR b"]),
-        ('"a b" -c', ['"a b"', "-c"]),
-        ("a -(b OR c) d", ["a", "-( b OR c )", "d"]),
-        ("NOT a (b (c d))", ["NOT a", "( b ( c d ) )"]),
+        ('"a b" -c', ['"a b"', "NOT c"]),
+        ("a -(b OR c) d", ["a", "NOT (b OR c)", "d"]),
+        ("NOT a (b (c d))", ["NOT a", "b", "c", "d"]),
+        ("-a", ["NOT a"]),
         ('title:"a b" year:2019', ['title:"a b"', "year:2019"]),
-        (") ( -", []),
+        ("organism:mouse", ['organism:"Mus musculus"']),  # not by the number that is searched
+        ("*", []),
     ],
 )
-def test_a_search_is_cut_where_its_parts_are_joined(words: str, pieces: list[str]) -> None:
-    assert top_pieces(words) == pieces
+def test_a_search_is_cut_where_its_parts_are_joined(words: str, parts: list[str]) -> None:
+    assert [readable(part) for part in parts_of(parse(words))] == parts
+    assert all(parse(readable(part)) == both([part]) for part in parts_of(parse(words)))
+
+
+def test_a_loosely_matched_search_is_helped_as_it_was_asked(helper: Helper, zoo: Catalogue) -> None:
+    asked = Request("mitozis quagmire", {"source": ["demo"]}, match="any")
+    meant_ = helper.did_you_mean(asked, zoo.search(asked))
+    assert meant_ is not None
+    assert (meant_.words, meant_.total) == ("mitosis quagmire", 12)
+    why = helper.why_empty(asked, zoo.search(asked))
+    assert why is not None
+    assert [(part.text, part.without) for part in why.parts] == [
+        ("mitozis", 0), ("quagmire", 0), ("source=demo", 0),
+    ]  # fmt: skip
+
+
+def test_a_word_that_is_a_field_as_well_is_mended_as_a_word_only() -> None:
+    mended = respelled("title:title", {"title": "tilde"}.get)
+    assert mended is not None
+    assert mended.words == "title:tilde"
+    assert respelled("title:right", {"title": "tilde"}.get) is None
+
+
+def test_an_identifier_is_no_misspelled_word() -> None:
+    assert respelled("EMPIAR-10310 10.1234/empiar", {"EMPIAR": "empire", "empiar": "empire"}.get) is None
 
 
 def test_the_sentence_names_the_word_nobody_has(helper: Helper, zoo: Catalogue) -> None:
@@ -324,7 +356,10 @@ def test_no_row_breaks_matching(zoo: Catalogue, text: str) -> None:
     [
         ("https://www.ebi.ac.uk/empiar/EMPIAR-10310/", ("accession", "EMPIAR-10310")),
         ("EMPIAR\u201110310", ("accession", "EMPIAR-10310")),
-        ("https://zenodo.org/records/1234567", ("url", "https://zenodo.org/records/1234567")),
+        ("https://zenodo.org/record/1234567?utm_source=a", ("url", "zenodo.org/records/1234567")),
+        ("www.example.org/fish/", ("url", "example.org/fish")),  # as it is copied, without https://
+        ("https://pubmed.ncbi.nlm.nih.gov/24943848/", ("pmid", "24943848")),
+        ("https://orcid.org/0000-0002-1825-0097", ("orcid", "0000-0002-1825-0097")),
         ("24943848", ("title", "24943848")),  # a bare number may be anything
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -287,6 +288,37 @@ def test_a_commit_whose_mark_was_lost_is_not_doubled(store: Store, tmp_path: Pat
     engine._write_mark(0)  # as if the process was killed between the commit and its mark
     assert engine.revision() == 2
     assert sync(store, engine) == 0
+
+
+def test_two_threads_that_bring_the_index_up_to_date_at_once_take_turns(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A harvest that ends looks after the index while the thread that did so all along may still be at it."""
+    fill(store, [a(str(n)) for n in range(40)])
+    monkeypatch.setattr("index.sync.BATCH", 2)
+    engine = TantivyEngine(tmp_path / "index")
+    with ThreadPoolExecutor(2) as threads:
+        brought = [future.result() for future in [threads.submit(sync, store, engine) for _ in range(2)]]
+    assert sorted(brought) == [0, 40]
+    assert engine.snapshot().searcher.num_docs == 40
+
+
+def test_what_another_process_brought_while_we_waited_for_its_lock_is_not_doubled(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store, [a(str(n)) for n in range(5)])
+    ours, theirs = TantivyEngine(tmp_path / "index"), TantivyEngine(tmp_path / "index")
+    take_lock = ours._take_lock
+
+    def only_after_them() -> Any:
+        monkeypatch.setattr(ours, "_take_lock", take_lock)
+        sync(store, theirs)
+        theirs.close()
+        return take_lock()
+
+    monkeypatch.setattr(ours, "_take_lock", only_after_them)
+    assert sync(store, ours) == 0
+    assert ours.snapshot().searcher.num_docs == 5
 
 
 def test_an_index_newer_than_its_store_is_made_again(store: Store, tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.values import (
+    addresses,
     dates,
+    days,
     formats,
     identifiers,
     imaging_methods,
@@ -398,3 +400,46 @@ def test_imaging_methods_keep_the_label_and_lose_an_id_that_disagrees() -> None:
 )  # fmt: skip
 def test_formats_come_from_file_names(name: Any, format_: Any) -> None:
     assert formats.of_file(name) == format_
+
+
+@pytest.mark.parametrize(
+    ("partial", "first", "last"),
+    [
+        ("2021", 20210101, 20211231),
+        ("2020-02", 20200201, 20200229),
+        ("2021-12", 20211201, 20211231),
+        ("2021-02-03", 20210203, 20210203),
+    ],
+)
+def test_a_partial_date_spans_its_days(partial: str, first: int, last: int) -> None:
+    assert days.span(partial) == (first, last)
+    assert days.moved(last, 1) > last
+    assert days.written(first).startswith(partial)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "21", "2021-13", "2021-02-30", "2021-2", "soon", "2021-02-03T10:00:00Z"]
+)
+def test_what_is_no_date_spans_nothing(text: str) -> None:
+    with pytest.raises(ValueError, match=r"date|month|day"):
+        days.span(text)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("https://zenodo.org/record/77", "http://www.zenodo.org/records/77/files/a.zip?download=1"),
+        ("https://figshare.com/articles/dataset/A_title/123/2", "https://myuni.figshare.com/articles/123"),
+        ("https://demo.example/A/", "demo.example/a?utm_source=mail#top"),
+        ("https://demo.example/show?id=1", "https://demo.example/show?id=1&utm_medium=x"),
+    ],
+)
+def test_addresses_of_one_page_are_equal(one: str, other: str) -> None:
+    assert addresses.address(one) == addresses.address(other) is not None
+
+
+def test_addresses_of_different_pages_differ() -> None:
+    assert addresses.address("https://demo.example/show?id=1") != addresses.address(
+        "https://demo.example/show?id=2"
+    )
+    assert addresses.address("not an address") is None

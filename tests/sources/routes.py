@@ -33,5 +33,5 @@ ROUTES = [
     Route("dryad", options={"files": "yes"}),
     Route("zenodo", "everything"),  # the dump, then OAI-PMH
     Route("zenodo", "everything", {"route": "oai"}),
-    Route("zenodo", "imaging"),
+    Route("zenodo", "imaging", whole=False),
 ]

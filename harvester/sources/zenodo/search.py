@@ -9,12 +9,14 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 
+from harvester import scope
 from harvester.errors import Changed
 from harvester.fields import Raw
 from harvester.protocols.oai_records import stamp
 from harvester.protocols.oai_windows import Place, Terms, walk
 from harvester.source import Answer, Ask, Document, Fetch, Page
 from harvester.sources.zenodo import facts, shapes
+from index.values import formats
 
 SIZE = 25
 """Records per page for a guest since November 2025; the answer to more names the cap, which is then kept."""
@@ -23,19 +25,25 @@ LARGEST_SLICE = 9_500
 BEGINNING = datetime(2013, 5, 8, tzinfo=UTC)
 """Zenodo's opening; nothing was updated before."""
 
-_FORMATS = (
-    "czi nd2 lif oib oif oir vsi ims lsm stk dv sld zvi svs ndpi mrxs bif dm3 dm4 emi eer"
-    " tif tiff zarr n5 mrc mrcs nii nrrd nhdr mha mhd dcm btf ics"
-)
-_WORDS = (
-    'microscop* cryoem "cryo-em" "cryo-et" tomogra* "light sheet" lightsheet confocal histolog*'
-    " histopatholog* bioimag* neuroimag* immunofluorescen* immunohistochem* fluorescen* fmri microct"
-    ' "micro-ct" "magnetic resonance" "calcium imaging" "live imaging" "time lapse" "whole slide" "ome-zarr"'
-    ' "ome-tiff" "super resolution" "cell painting" "image segmentation" "cell segmentation" "high content"'
-    ' "fib-sem" "volume em" connectom* cellpose stardist napari imagej ilastik'
-)
-IMAGING = " OR ".join([f"files.entries.ext:({' OR '.join(_FORMATS)})", *re.findall(r'"[^"]+"|\S+', _WORDS)])
-"""What the imaging scope asks for: formats in native field names, and words anywhere in the metadata.
+_PACKED = {"zip", "gz"}
+"""Last parts of double extensions (ome.zarr.zip, nii.gz): the search knows only these, and too many do."""
+
+
+def _asked_for() -> Iterator[str]:
+    """Yield what finds everything that the scope takes: formats, beginnings of words, words of names."""
+    endings = {each.rpartition(".")[2] for name in scope.FORMATS for each in formats.spellings(name)}
+    yield f"files.entries.ext:({' OR '.join(sorted(endings - _PACKED))})"
+    beginnings = dict.fromkeys(tuple(re.findall(r"[^\W_]+", term)) for term in scope.TERMS)
+    for words in beginnings:
+        # No phrase ends in a beginning: "electron tomogra" is asked for by both words, wherever they are.
+        asked = " AND ".join([*words[:-1], f"{words[-1]}*"])
+        yield f"({asked})" if len(words) > 1 else asked
+    for name in ("metadata.title", "metadata.subjects.subject"):
+        yield f"{name}:({' OR '.join(scope.WORDS)})"
+
+
+IMAGING = " OR ".join(_asked_for())
+"""What the imaging scope asks for, in native field names.
 
 It is wider than the scope, which judges each record by itself (harvester/scope.py): a search cannot tell
 a microscope in a title from one in an affiliation.

@@ -14,7 +14,8 @@ import json
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,9 @@ import orjson
 import tantivy
 
 from index.engines import SnapshotGone
-from index.engines.tantivy.queries import NAMES, TEXT, TITLE, Compiler, analyzer
+from index.engines.tantivy.queries import LAST_DAYS, NAMES, TEXTS, Compiler, analyzer
 from index.engines.tantivy.snapshot import TantivySnapshot
-from index.entry import ENTRY_VERSION, ID_FIELDS, RID_BITS, TOKEN_FIELDS
+from index.entry import DAY_FIELDS, ENTRY_VERSION, ID_FIELDS, RID_BITS, TOKEN_FIELDS
 from index.record import Json
 
 HEAP = 256 * 1024 * 1024
@@ -37,14 +38,18 @@ MARK = "headwater.json"
 
 def _schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
-    for name in (TEXT, TITLE):
+    for name in dict.fromkeys(TEXTS.values()):
         builder.add_text_field(name, tokenizer_name="words")
     builder.add_text_field(NAMES, tokenizer_name="plain", index_option="basic")
-    for name in ("key", "aside", "has", "identifier", "linked", *ID_FIELDS):
+    for name in ("key", "aside", "grouped", "has", "identifier", "linked", "titled", "complete", *ID_FIELDS):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in (*TOKEN_FIELDS, "none"):
         builder.add_text_field(name, fast=True, tokenizer_name="raw", index_option="basic")
-    for name in ("rid", "from_revision", "to_revision", "year", "bytes", "newest", "oldest", "largest"):
+    numbers = (
+        "rid", "family", "version", "from_revision", "to_revision", "year", "bytes", "newest", "oldest",
+        "largest",
+    )  # fmt: skip
+    for name in (*numbers, *DAY_FIELDS, *LAST_DAYS.values()):
         builder.add_integer_field(name, indexed=name in {"year", "rid"}, fast=True)
     return builder.build()
 
@@ -72,7 +77,7 @@ class TantivyEngine:
             EngineBusy: `writing` is asked and another process writes.
         """
         self.folder, self.writing = folder, writing
-        self._lock = threading.Lock()
+        self._lock, self._turn = threading.Lock(), threading.RLock()
         self._held: OrderedDict[str, tuple[float, TantivySnapshot]] = OrderedDict()
         self._writer: tantivy.IndexWriter | None = None
         self._words, self._plain = analyzer(stemmed=True), analyzer(stemmed=False)
@@ -131,33 +136,43 @@ class TantivyEngine:
 
     # ---- writing -----------------------------------------------------------------------------
 
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Be the only one who writes; see `Engine.turn`."""
+        with self._turn:
+            self._take_lock()
+            yield
+
     def write(
         self, entries: Iterable[Json], closed: Iterable[Json], removed: Iterable[int], revision: int
     ) -> None:
         """Bring the index to a revision, in one commit; the mark follows, and a replay does no harm."""
-        writer = self._take_lock()
-        for entry in closed:
-            writer.delete_documents_by_term("key", entry["key"])
-            writer.add_json(orjson.dumps(entry).decode())
-        for entry in entries:
-            writer.add_json(orjson.dumps(entry).decode())
-        for rid in removed:
-            writer.delete_documents_by_term("rid", rid)
-        writer.commit()
-        self._write_mark(revision)
+        with self._turn:
+            writer = self._take_lock()
+            for entry in closed:
+                writer.delete_documents_by_term("key", entry["key"])
+                writer.add_json(orjson.dumps(entry).decode())
+            for entry in entries:
+                writer.add_json(orjson.dumps(entry).decode())
+            for rid in removed:
+                writer.delete_documents_by_term("rid", rid)
+            writer.commit()
+            self._write_mark(revision)
 
     def clear(self) -> None:
         """Throw everything away."""
-        writer = self._take_lock()
-        writer.delete_all_documents()
-        writer.commit()
-        self._write_mark(0)
+        with self._turn:
+            writer = self._take_lock()
+            writer.delete_all_documents()
+            writer.commit()
+            self._write_mark(0)
 
     def close(self) -> None:
         """Let the last merges end and give the lock back."""
-        if self._writer is not None:
-            self._writer.wait_merging_threads()
-            self._writer = None
+        with self._turn:
+            if self._writer is not None:
+                self._writer.wait_merging_threads()
+                self._writer = None
 
     def _take_lock(self) -> tantivy.IndexWriter:
         if self._writer is None:

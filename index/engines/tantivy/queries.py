@@ -10,11 +10,19 @@ from typing import TypeAlias
 import tantivy
 from tantivy import Filter, Occur, Tokenizer
 
+from index.entry import DAY_FIELDS, TOKEN_FIELDS, WORD_FIELDS
 from index.query import Between, Both, Either, Everything, Lookup, OneOf, Query, Without, Words
+from index.query.nodes import LONGEST_WORD
 
 TEXT, TITLE, NAMES = "text", "title", "names"
-TITLE_BOOST, BEARER_BOOST, POINTER_BOOST = 3.0, 1000.0, 50.0
-"""A word in the title tells more than one in the text; who bears an identifier comes before who names it."""
+TEXTS: dict[str | None, str] = {
+    None: TEXT,
+    **{name: f"{name}_words" if name in TOKEN_FIELDS else name for name in WORD_FIELDS},
+}
+"""Where the words of a field are; a name that is a token too has its words beside."""
+LAST_DAYS = {name: f"{name}_end" for name in DAY_FIELDS}
+BEARER_BOOST, POINTER_BOOST = 1000.0, 50.0
+"""Who bears an identifier comes before who names it."""
 
 Clause: TypeAlias = tuple[Occur, tantivy.Query]
 
@@ -23,7 +31,7 @@ def analyzer(*, stemmed: bool) -> tantivy.TextAnalyzer:
     """Cut text into words: lower case, without accents, and as English stems if asked."""
     builder = (
         tantivy.TextAnalyzerBuilder(Tokenizer.simple())
-        .filter(Filter.remove_long(80))
+        .filter(Filter.remove_long(LONGEST_WORD))
         .filter(Filter.lowercase())
         .filter(Filter.ascii_fold())
     )
@@ -50,7 +58,7 @@ class Compiler:
             case OneOf(field, values):
                 return unscored(self.tokens(field, values))
             case Between(field, low, high):
-                return unscored(self.range(field, low, high))
+                return unscored(self._between(field, low, high))
 
     def _joined(self, query: Both | Either | Without) -> tantivy.Query:
         clauses: list[Clause]
@@ -67,6 +75,14 @@ class Compiler:
         if isinstance(part, Without):
             return Occur.MustNot, self.compile(part.part)
         return Occur.Must, self.compile(part)
+
+    def _between(self, field: str, low: int | None, high: int | None) -> tantivy.Query:
+        """Match numbers in a range; a partial date where any of its days is."""
+        last = LAST_DAYS.get(field, field)
+        if last == field or low is None or high is None:
+            return self.range(field if low is None else last, low, high)
+        ends = (self.range(field, None, high), self.range(last, low, None))
+        return tantivy.Query.boolean_query([(Occur.Must, end) for end in ends])
 
     def range(self, field: str, low: int | None, high: int | None) -> tantivy.Query:
         """Match numbers, both ends included."""
@@ -94,38 +110,54 @@ class Compiler:
         return list(self._words.analyze(words.text))
 
     def words(self, words: Words) -> tantivy.Query:
-        """Match words in the text; the title adds to the score."""
+        """Match words in a text; without a field in all texts."""
         if words.prefix:
-            return self._prefix(words.text)
-        tokens = self._words.analyze(words.text)
+            return self._prefix(words)
+        tokens = list(self._words.analyze(words.text))
         if not tokens:
             return tantivy.Query.empty_query()
-        return tantivy.Query.boolean_query(
-            [
-                (Occur.Must, self._together(TEXT, tokens)),
-                (Occur.Should, tantivy.Query.boost_query(self._together(TITLE, tokens), TITLE_BOOST)),
-            ]
-        )
+        exactly = self._exactly(words, tokens)
+        if not words.fuzzy:
+            return exactly
+        # What is spelled so comes before what is spelled nearly so, which all scores alike.
+        nearly = [(Occur.Must, self._nearly(words, token)) for token in tokens]
+        return tantivy.Query.boolean_query([*nearly, (Occur.Should, exactly)])
 
-    def _together(self, field: str, tokens: list[str]) -> tantivy.Query:
+    def _exactly(self, words: Words, tokens: list[str]) -> tantivy.Query:
+        """Match words as they are spelled, and score them where they tell more: in the text or in the title.
+
+        A title is short and its words are rare in titles, so it tells more without a weight of its own. Were
+        both added up, one word in a title would outdo two in texts (docs/decisions/0012).
+        """
+        found = self._together(TEXTS[words.field], tokens, words.slop)
+        if words.field is not None:
+            return found
+        # The text holds the title, so what the title matches the text matches.
+        return tantivy.Query.disjunction_max_query([found, self._together(TITLE, tokens, words.slop)])
+
+    def _together(self, field: str, tokens: list[str], slop: int) -> tantivy.Query:
         if len(tokens) == 1:
             return tantivy.Query.term_query(self.schema, field, tokens[0], "freq")
-        return tantivy.Query.phrase_query(self.schema, field, list(tokens))
+        return tantivy.Query.phrase_query(self.schema, field, list(tokens), slop=slop)
 
-    def _prefix(self, text: str) -> tantivy.Query:
+    def _nearly(self, words: Words, token: str) -> tantivy.Query:
+        return tantivy.Query.fuzzy_term_query(self.schema, TEXTS[words.field], token, distance=words.fuzzy)
+
+    def _prefix(self, words: Words) -> tantivy.Query:
         """Match words by their beginning; of several words only the last is cut short.
 
         The text is stemmed, so "microscopy*" must also try the stem, "microscopi".
         """
-        plain = self._plain.analyze(text)
+        plain = self._plain.analyze(words.text)
         if not plain:
             return tantivy.Query.empty_query()
+        field = TEXTS[words.field]
         beginnings = dict.fromkeys((plain[-1], *self._words.analyze(plain[-1])))
         ends = [
-            (Occur.Should, tantivy.Query.fuzzy_term_query(self.schema, TEXT, word, distance=0, prefix=True))
+            (Occur.Should, tantivy.Query.fuzzy_term_query(self.schema, field, word, distance=0, prefix=True))
             for word in beginnings
         ]
-        whole = [(Occur.Must, self.words(Words(word))) for word in plain[:-1]]
+        whole = [(Occur.Must, self.words(Words(word, field=words.field))) for word in plain[:-1]]
         return tantivy.Query.boolean_query([*whole, (Occur.Must, tantivy.Query.boolean_query(ends))])
 
 

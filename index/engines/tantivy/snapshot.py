@@ -12,6 +12,7 @@ from index.engines import FacetCount, Found, Position, SnapshotGone, Sort, Tombs
 from index.engines.tantivy.beside import Beside
 from index.engines.tantivy.help import Reading, TantivyHelp
 from index.engines.tantivy.queries import TEXT, Compiler, unscored
+from index.engines.tantivy.ranking import ranked
 from index.entry import ASIDE, OPEN_END, OVER, WITHDRAWN
 from index.query import OneOf, Query, highlights
 
@@ -57,7 +58,8 @@ class TantivySnapshot:
         withdrawn: Tombstones = "exclude",
     ) -> Found:
         """Find the versions that stood at a revision; see `Snapshot.search`."""
-        wanted = self._at(self.queries.compile(query), at, withdrawn)
+        compiled = ranked(self.queries, query) if sort == "relevance" else self.queries.compile(query)
+        wanted = self._at(compiled, at, withdrawn)
         with _BESIDE.search():
             counted = _BESIDE.begin(self._facets, wanted, facets, facet_size) if facets else dict
             page, total, following = self._page(wanted, sort, size, after)
@@ -74,7 +76,7 @@ class TantivySnapshot:
 
     def snippets(self, query: Query, texts: Sequence[str], length: int) -> list[str | None]:
         """Cut the telling part out of each text; None where no word is found."""
-        parts = [self.queries.words(words) for words in highlights(query)]
+        parts = [self.queries.words(words) for words in dict.fromkeys(highlights(query))]
         if not parts:
             return [None] * len(texts)
         either = tantivy.Query.boolean_query([(Occur.Should, part) for part in parts])
@@ -144,16 +146,16 @@ class TantivySnapshot:
     def _by_key(
         self, wanted: tantivy.Query, sort: Sort, size: int, after: Position | None, total: int | None
     ) -> tuple[list[Raw], int, Position | None]:
-        descending = sort in {"newest", "largest"}
+        descending, field = sort in {"newest", "largest"}, "rid" if sort == "kept" else sort
         rest = wanted
         if after is not None:
             low, high = (None, after.after - 1) if descending else (after.after + 1, None)
             rest = tantivy.Query.boolean_query(
-                [(Occur.Must, wanted), (Occur.Must, self.queries.range(sort, low, high))]
+                [(Occur.Must, wanted), (Occur.Must, self.queries.range(field, low, high))]
             )
         order = Order.Desc if descending else Order.Asc
         result = self.searcher.search(
-            rest, limit=size + 1, count=total is None, order_by_field=sort, order=order
+            rest, limit=size + 1, count=total is None, order_by_field=field, order=order
         )
         total = _count(result) if total is None else total
         page = result.hits[:size]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api import exporting, keeping, kinship, losses, process, terminal, vocabulary
+from api import exporting, following, keeping, kinship, losses, matching, process, terminal, vocabulary
 from api.options import Data, Json, Names, Offline, examples, settings_of
 from config import VERSION
 from config.settings import Settings
@@ -35,6 +35,8 @@ app = typer.Typer(
 app.add_typer(keeping.app)
 app.add_typer(exporting.app)
 app.add_typer(losses.sources)
+app.add_typer(matching.app)
+app.add_typer(following.app)
 app.add_typer(kinship.app)
 app.add_typer(vocabulary.app)
 
@@ -252,9 +254,12 @@ def search(
     json: Json = False,
 ) -> None:
     """Search from the command line; --json prints what the API would answer."""
+    from api import searching
     from api import status as shown
 
+    facets = facets or ("" if json else ",".join(searching.BRIEF))
     pairs = [("q", " ".join(words or ())), ("size", str(size)), *(("facets", facets),) * bool(facets)]
+    pairs += [("facet_size", str(searching.VALUES))] * (not json)
     pairs += [(name, text) for name, text in (("sort", sort), ("as_of", as_of)) if text]
     pairs += [("collapse", collapse)] if collapse else []
     pairs += [_pair(text) for text in filter_ or ()]
@@ -262,7 +267,7 @@ def search(
     if json:
         terminal.emit(answer)
     else:
-        shown.show_answer(answer)
+        searching.show(answer)
 
 
 @app.command(

@@ -33,13 +33,13 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 async def withdrawn_atom(request: web.Request) -> web.Response:
     """Answer the withdrawals as an Atom feed."""
     found, following = await _found(request)
-    return _answer(request, _atom(_base(request), request.path_qs, following, found), ATOM_TYPE)
+    return answer(request, _atom(base_of(request), request.path_qs, following, found), ATOM_TYPE)
 
 
 async def withdrawn_json(request: web.Request) -> web.Response:
     """Answer the withdrawals as a JSON Feed."""
     found, following = await _found(request)
-    base = _base(request)
+    base = base_of(request)
     feed = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": TITLE,
@@ -48,7 +48,7 @@ async def withdrawn_json(request: web.Request) -> web.Response:
         **({"next_url": base + following} if following else {}),
         "items": [_item(base, tombstone) for tombstone in found],
     }
-    return _answer(request, orjson.dumps(feed), JSON_TYPE)
+    return answer(request, orjson.dumps(feed), JSON_TYPE)
 
 
 async def _found(request: web.Request) -> tuple[list[Tombstone], str | None]:
@@ -67,31 +67,31 @@ async def _found(request: web.Request) -> tuple[list[Tombstone], str | None]:
 
 def _atom(base: str, address: str, following: str | None, found: list[Tombstone]) -> bytes:
     feed = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})
-    _add(feed, "id", f"{base}/feeds/withdrawn.atom")
-    _add(feed, "title", TITLE)
-    _add(feed, "updated", max((each.at or NOT_KNOWN for each in found), default=NOT_KNOWN))
-    _add(_add(feed, "author"), "name", "Headwater")
-    _add(feed, "generator", "Headwater", version=VERSION)
-    _add(feed, "link", rel="self", type=ATOM_TYPE, href=base + address)
-    _add(feed, "link", rel="alternate", type="text/html", href=f"{base}/?withdrawn=only")
+    add(feed, "id", f"{base}/feeds/withdrawn.atom")
+    add(feed, "title", TITLE)
+    add(feed, "updated", max((each.at or NOT_KNOWN for each in found), default=NOT_KNOWN))
+    add(add(feed, "author"), "name", "Headwater")
+    add(feed, "generator", "Headwater", version=VERSION)
+    add(feed, "link", rel="self", type=ATOM_TYPE, href=base + address)
+    add(feed, "link", rel="alternate", type="text/html", href=f"{base}/?withdrawn=only")
     if following:
-        _add(feed, "link", rel="next", type=ATOM_TYPE, href=base + following)
+        add(feed, "link", rel="next", type=ATOM_TYPE, href=base + following)
     for tombstone in found:
-        _entry(_add(feed, "entry"), base, tombstone)
+        _entry(add(feed, "entry"), base, tombstone)
     return etree.tostring(feed, xml_declaration=True, encoding="utf-8")
 
 
 def _entry(entry: etree._Element, base: str, tombstone: Tombstone) -> None:
     record, page = tombstone.record, _page(base, tombstone)
-    _add(entry, "id", f"{page}#withdrawn-{tombstone.revision}")
-    _add(entry, "title", _title(tombstone))
-    _add(entry, "updated", tombstone.at or NOT_KNOWN)
-    _add(entry, "link", rel="alternate", type="text/html", href=page)
+    add(entry, "id", f"{page}#withdrawn-{tombstone.revision}")
+    add(entry, "title", _title(tombstone))
+    add(entry, "updated", tombstone.at or NOT_KNOWN)
+    add(entry, "link", rel="alternate", type="text/html", href=page)
     upstream = _upstream(tombstone)
     if upstream:
-        _add(entry, "link", rel="related", href=upstream, title=f"Its page at {record['source']}")
-    _add(entry, "category", term=record["source"])
-    _add(entry, "summary", _summary(tombstone))
+        add(entry, "link", rel="related", href=upstream, title=f"Its page at {record['source']}")
+    add(entry, "category", term=record["source"])
+    add(entry, "summary", _summary(tombstone))
 
 
 def _item(base: str, tombstone: Tombstone) -> dict[str, Any]:
@@ -133,18 +133,19 @@ def _upstream(tombstone: Tombstone) -> str | None:
     return str(address) if address else None
 
 
-def _add(parent: etree._Element, name: str, text: str | None = None, **attributes: str) -> etree._Element:
+def add(parent: etree._Element, name: str, text: str | None = None, **attributes: str) -> etree._Element:
+    """Add an element of Atom, without the characters XML cannot hold."""
     clean = {key: _NOT_XML.sub("", value) for key, value in attributes.items()}
     element = etree.SubElement(parent, f"{{{ATOM}}}{name}", clean)
     element.text = _NOT_XML.sub("", text) if text is not None else None
     return element
 
 
-def _base(request: web.Request) -> str:
+def base_of(request: web.Request) -> str:
     return request.app[NODE].base(request)
 
 
-def _answer(request: web.Request, body: bytes, kind: str) -> web.Response:
+def answer(request: web.Request, body: bytes, kind: str) -> web.Response:
     """Answer a feed; readers ask often, and need not be told twice."""
     mark = digest_of(body).hex()
     if any(tag.value == mark for tag in request.if_none_match or ()):

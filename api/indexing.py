@@ -32,19 +32,16 @@ class Indexing:
     """Brings the index of a node up to date for ever, unless another process does so."""
 
     def __init__(self, node: Node) -> None:
-        self._node, self._stop, self._failures = node, asyncio.Event(), 0
+        self._node, self._stop, self._failures, self._told = node, asyncio.Event(), 0, 0
 
     async def run(self) -> None:
         """Index until stopped. A failure is logged, told by /readyz, and tried again."""
         while not self._stop.is_set():
             pause = SYNC_EVERY
             try:
-                if self._node.engine.revision() != self._node.store.revision():
-                    await asyncio.to_thread(sync, self._node.store, self._node.engine, self._watch)
+                await self._catch_up()
                 self._recovered()
-            except EngineBusy:
-                log.debug("another process keeps the index up to date")
-                self._recovered()
+                self._nudge()
             except Stopped:
                 return
             except UNWRITABLE as error:
@@ -56,6 +53,13 @@ class Indexing:
         """End after the batch under way: a minute's work of indexing must not hold up Ctrl-C."""
         self._stop.set()
 
+    async def _catch_up(self) -> None:
+        try:
+            if self._node.engine.revision() != self._node.store.revision():
+                await asyncio.to_thread(sync, self._node.store, self._node.engine, self._watch)
+        except EngineBusy:
+            log.debug("another process keeps the index up to date")
+
     def _watch(self, _done: int, _all: int) -> None:
         if self._stop.is_set():
             raise Stopped
@@ -64,6 +68,13 @@ class Indexing:
         if self._failures:
             log.info("the index is written again", failures=self._failures)
         self._failures, self._node.unindexed = 0, None
+
+    def _nudge(self) -> None:
+        """Let subscribers be told of what came in, whoever indexed it."""
+        reached = self._node.engine.revision()
+        if self._node.herald is not None and reached != self._told:
+            self._told = reached
+            self._node.herald.nudge()
 
     def _failed(self, error: Exception) -> float:
         pause = PAUSES[min(self._failures, len(PAUSES) - 1)]

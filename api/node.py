@@ -9,15 +9,19 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from aiohttp import web
 
 from api.problem import Problem
 from index.engines import Engine
+from index.help import Helper
 from index.proofs import Proof, newest
 from index.search import Catalogue
 from index.store import SourceState, Store
+
+if TYPE_CHECKING:
+    from api.herald import Herald
 
 Value = TypeVar("Value")
 
@@ -46,6 +50,8 @@ class Node:
     threads: int = 0
     queue: int = 256
     limits: Limits = field(default_factory=Limits)
+    herald: Herald | None = None
+    """Tells subscribers, where the operator lets others subscribe."""
     exports: int = 2
     unindexed: str | None = field(default=None, init=False)
     """Why the index cannot be brought up to date, as long as it cannot."""
@@ -53,6 +59,7 @@ class Node:
     """After which a search begins no further facet; None for no limit."""
     started: float = field(default_factory=time.time)
     catalogue: Catalogue = field(init=False)
+    helper: Helper = field(init=False)
     _pool: ThreadPoolExecutor = field(init=False)
     _waiting: int = 0
     _states: tuple[float, dict[str, SourceState]] = (0.0, {})
@@ -60,6 +67,7 @@ class Node:
 
     def __post_init__(self) -> None:
         self.catalogue = Catalogue(self.store, self.engine, self.search_seconds)
+        self.helper = Helper(self.catalogue)
         self.threads = self.threads or os.cpu_count() or 2
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="search")
 

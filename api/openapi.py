@@ -11,6 +11,7 @@ from aiohttp import web
 from api import counted, pages
 from api.described import whole_results
 from api.families import FAMILY
+from api.openapi_help import described
 from config import VERSION
 from index.changes import Event
 from index.choices import CHOICES, FIELDS
@@ -160,11 +161,6 @@ def spec() -> Node:
             _json({"$ref": "#/components/schemas/FacetPage"}),
             example="/api/v1/facets/organism?q=light&facet_parent=top", errors=(400, 410, 503),
         ),
-        "/api/v1/suggest": _operation(
-            "suggest", "Words that begin so, as somebody types",
-            [_parameter("q", "The beginning of a word"), _parameter("size", "How many, 1 to 50")],
-            _json(anything), example="/api/v1/suggest?q=micro", errors=(400,),
-        ),
         "/api/v1/records/{id}": _operation(
             "record", "One record; 410 with the last copy when the upstream withdrew it", [_RECORD_ID],
             _json({"$ref": "#/components/schemas/Record"}), example="/api/v1/records/idr:idr0002",
@@ -229,6 +225,7 @@ def spec() -> Node:
             _json(anything), example="/readyz", errors=(503,),
         ),
         **_past(),
+        **described(_operation, _parameter, _filters()),
         **whole_results(_operation, _parameter, search),
     }  # fmt: skip
     return {
@@ -388,6 +385,8 @@ def _schemas() -> Node:
             "expanded",
             "sources",
             "warnings",
+            "did_you_mean",
+            "why_empty",
         ],
         "properties": {
             "total": {**count, "description": "Hits, exactly: groups with a record that matches"},
@@ -421,6 +420,14 @@ def _schemas() -> Node:
             "query": _query_schema(),
             "sources": {"type": "object", "description": "Freshness and completeness of each source"},
             "warnings": {"type": "array", "items": {"type": "string"}},
+            "did_you_mean": {
+                "type": ["object", "null"],
+                "description": "Where little was found: the spelling that was meant, and how many it finds",
+            },
+            "why_empty": {
+                "type": ["object", "null"],
+                "description": "Where nothing was found: which part is to blame, and counts without each",
+            },
         },
     }
     problem = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -21,15 +21,18 @@ from api.export import REFUSED as OF_A_PAGE
 from api.faceted import USELESS
 from api.formats import DOI_URL, ORCID_URL, schema_org, term_url
 from api.help import FORMS
+from api.helping import besides
 from api.language import mark, way_out
 from api.node import NODE, age
 from api.search import question
+from api.searchfeed import asked_of
 from api.sources import overview
 from config import VERSION
 from index.history import History, Version
 from index.prepared import digest_of
 from index.query import BadQuery
 from index.search import Answer, Hit, Request
+from index.similar import Similar
 from index.store import Kept
 from index.walk import ORDERS
 
@@ -45,6 +48,7 @@ FACET_TITLES = {
     "withdrawn": "Withdrawn records", "as_of": "As of", "match": "Words that must match",
 }  # fmt: skip
 PAGE_SIZE = 20
+SIMILAR_SHOWN = 5
 VERSIONS_SHOWN = 10
 """On a record's page; the JSON has all."""
 
@@ -55,10 +59,12 @@ async def search(request: web.Request) -> web.Response:
     query = request.query
     q = query.get("q", "")
     error, asked, answer = None, None, None
+    more: dict[str, Any] = {"did_you_mean": None, "why_empty": None}
     try:
         asked = question(query)
         wanted = replace(asked, facets=FACETS_SHOWN, size=PAGE_SIZE, facet_size=8)
         answer = await node.off_loop(node.catalogue.search, wanted)
+        more = await node.off_loop(besides, node, wanted, answer)
     except BadQuery as bad:
         error = bad
     chosen = [(name, value) for name, value in query.items() if value and name not in _NOT_FILTERS]
@@ -87,6 +93,8 @@ async def search(request: web.Request) -> web.Response:
         next_url=_with(query, "cursor", answer.next) if answer and answer.next else None,
         json_url="/api/v1/search?" + urlencode([*query.items(), ("facets", "all")]),
         whole=_whole(query, asked, answer) if asked and answer else "",
+        feed_url="/feeds/search.atom?" + urlencode(asked_of(query)),
+        **more,
     )
 
 
@@ -106,7 +114,7 @@ async def losses(request: web.Request) -> web.Response:
     return _page(request, "losses.html", **await of_losses.found_for(request))
 
 
-def record(request: web.Request, kept: Kept, told: History) -> web.Response:
+def record(request: web.Request, kept: Kept, told: History, alike: Sequence[Similar]) -> web.Response:
     """Show one record, with its schema.org description for machines and its last versions."""
     found = kept.record()
     base = request.app[NODE].base(request)
@@ -119,6 +127,7 @@ def record(request: web.Request, kept: Kept, told: History) -> web.Response:
         kept=kept,
         versions=[(version, _fields(version)) for version in reversed(told.versions)],
         versions_total=told.total,
+        alike=alike,
         json_ld=Markup(ld),  # noqa: S704  # JSON with "</" broken up, in a script element
     )
 
@@ -131,6 +140,11 @@ def family(request: web.Request, kept: Kept, told: Mapping[str, Any]) -> web.Res
 def docs(request: web.Request, spec: Mapping[str, Any]) -> web.Response:
     """Show the API's description."""
     return _page(request, "docs.html", spec=spec)
+
+
+def said(request: web.Request, title: str, text: str, *, button: str = "") -> web.Response:
+    """Show a sentence, and a button that says it is agreed to."""
+    return _page(request, "said.html", title=title, text=text, button=button)
 
 
 async def web_file(request: web.Request) -> web.Response:

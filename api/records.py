@@ -12,6 +12,7 @@ from api.formats import dcat, schema_org
 from api.node import NODE
 from api.problem import Problem, not_found
 from index.history import latest
+from index.similar import similar
 from index.store import Kept
 from index.values import identifiers
 
@@ -53,7 +54,8 @@ async def landing(request: web.Request) -> web.Response:
         case _:
             node = request.app[NODE]
             told = await node.off_loop(latest, node.store, kept.rid, pages.VERSIONS_SHOWN)
-            return pages.record(request, kept, told)
+            alike = await node.off_loop(similar, node.catalogue, kept, pages.SIMILAR_SHOWN)
+            return pages.record(request, kept, told, alike)
 
 
 def without_addresses(body: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""/api/v1/search and /api/v1/suggest."""
+"""/api/v1/search."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from aiohttp import web
 from multidict import MultiMapping
 
 from api.counted import shape_histogram, shape_value, too_slow
+from api.helping import besides
 from api.language import shape_reading
 from api.node import NODE, Node
 from api.parameters import choice, number
@@ -20,7 +21,7 @@ from index.entry import FACETS
 from index.loosen import MATCHES
 from index.moments import Moment
 from index.query import BadQuery, facets
-from index.search import FACET_MODES, LARGEST_PAGE, Answer, Hit, Request, histograms
+from index.search import EVERYDAY, FACET_MODES, LARGEST_PAGE, Answer, Hit, Request, histograms
 
 PARAMETERS = (
     "q", "sort", "size", "cursor", "facets", "facet_size", "withdrawn", "as_of", "match", "expand",
@@ -40,21 +41,13 @@ async def search(request: web.Request) -> web.Response:
 
 
 def _answer(node: Node, asked: Request, began: float) -> bytes:
-    shown = shape(node, node.catalogue.search(asked))
+    answer = node.catalogue.search(asked)
+    shown = shape(node, answer) | besides(node, asked, answer)
     shown["took_ms"] = round((time.perf_counter() - began) * 1000, 1)
     return orjson.dumps(shown)
 
 
-async def suggest(request: web.Request) -> web.Response:
-    """List words that begin so, as somebody types."""
-    node = request.app[NODE]
-    size = number(request.query, "size", default=10, low=1, high=50)
-    words = await node.off_loop(node.catalogue.suggest, request.query.get("q", ""), size)
-    body = {"suggestions": [{"text": text, "count": count} for text, count in words]}
-    return web.Response(body=orjson.dumps(body), content_type="application/json")
-
-
-def question(query: MultiMapping[str], collapse: Collapse = "version") -> Request:
+def question(query: MultiMapping[str], collapse: Collapse = EVERYDAY) -> Request:
     """Read the parameters of a search.
 
     Args:

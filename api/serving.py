@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from api.app import create_app
+from api.herald import Herald
 from api.indexing import SYNC_EVERY, Indexing
 from api.node import Limits, Node
 from api.status import Trouble
@@ -61,22 +62,30 @@ async def serving(settings: Settings, say: Callable[[str], None]) -> AsyncIterat
         settings.search_threads,
         settings.search_queue,
         limits,
-        settings.exports_at_once,
-        settings.search_seconds,
+        exports=settings.exports_at_once,
+        search_seconds=settings.search_seconds,
     )
     runner = web.AppRunner(create_app(node), access_log=None, shutdown_timeout=2.0)
     await runner.setup()
     settle()
     sys.setswitchinterval(SWITCH)
     indexing = Indexing(node)
-    task = asyncio.create_task(indexing.run())
+    tasks = [asyncio.create_task(indexing.run())]
     try:
         address = await _listen(runner, settings)
+        if settings.subscriptions:
+            node.herald = Herald(
+                store, engine, settings.public_url or address, settings.subscription_networks
+            )
+            tasks.append(asyncio.create_task(node.herald.keep_telling()))
         say(f"serving {address}  (data in {settings.data})")
         yield Served(node, store, engine, address)
     finally:
         indexing.stop()
-        await task
+        await tasks[0]
+        for task in tasks[1:]:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await runner.cleanup()
         await asyncio.to_thread(engine.close)
         store.close()

@@ -10,6 +10,7 @@ from multidict import MultiDict
 
 from api import terminal
 from api.due import in_words, shape_due
+from api.helping import besides
 from api.language import pointed
 from api.node import Node, age
 from api.search import question, shape
@@ -136,30 +137,12 @@ def search(settings: Settings, pairs: Sequence[tuple[str, str]]) -> dict[str, An
     with opened(settings) as node:
         try:
             asked = question(MultiDict(pairs))
-            return shape(node, node.catalogue.search(asked))
+            answer = node.catalogue.search(asked)
+            return shape(node, answer) | besides(node, asked, answer)
         except BadQuery as error:
             raise Trouble(pointed(dict(pairs).get("q", ""), error)) from error
         except Behind as error:
             raise Trouble(str(error)) from error
-
-
-def show_answer(answer: dict[str, Any]) -> None:
-    """Print a search answer for people."""
-    for warning in answer["warnings"]:
-        terminal.warn(warning)
-    then = f", as of revision {answer['snapshot']:,}" if answer["as_of"] else ""
-    is_of_groups = all(hit["members"] is not None for hit in answer["hits"])
-    unit = ("result" if is_of_groups else "record") + "s" * (answer["total"] != 1)
-    terminal.say(f"{answer['total']:,} {unit}{then}")
-    for each in answer["expanded"]:
-        terminal.say(f"{each['because']}; also looked for: {', '.join(each['as'])}")
-    if answer["expanded"]:
-        terminal.say("(--filter expand=no: only what you typed)")
-    terminal.hit_lines(answer["hits"])
-    for name, facet in answer["facets"].items():
-        values = ", ".join(f"{value['label']} {value['count']:,}" for value in facet["values"])
-        further = "more than are counted" if facet["other"] is None else f"{facet['other']:,}"
-        terminal.say(f"{name}: {values}; not stated {facet['missing']:,}, further {further}")
 
 
 def reindex(settings: Settings) -> None:

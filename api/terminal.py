@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import orjson
 from rich.console import Console
@@ -105,22 +104,3 @@ def counts(numbers: Mapping[str, int]) -> str:
     names = ("added", "changed", "unchanged", "withdrawn", "restored", "quarantined", "out_of_scope")
     parts = [f"{numbers[name]:,} {name.replace('_', ' ')}" for name in names if numbers.get(name)]
     return ", ".join(parts) or "nothing"
-
-
-def hit_lines(hits: Sequence[Mapping[str, Any]]) -> None:
-    """Print search hits."""
-    for hit in hits:
-        facts = [hit["source"], hit["dates"]["published"], (hit["license"] or {}).get("spdx")]
-        mark = "  [yellow]origin: replica[/yellow]" if hit["origin"] == "replica" else ""
-        out.print(f"[bold]{_safe(hit['title'] or hit['id'])}[/bold]")
-        out.print(f"  {hit['id']}  {'  '.join(fact for fact in facts if fact)}{mark}")
-        out.print(f"  {hit['links']['landing'] or ''}")
-        if (hit["members"] or 1) > 1:
-            out.print(f"  and {hit['members'] - 1} more of its group that match; --collapse none shows all")
-        gone = hit["withdrawn"]
-        if gone:
-            out.print(f"  [yellow]withdrawn {gone['date'] or ''}[/yellow] {_safe(gone['reason'])}")
-
-
-def _safe(text: str) -> str:
-    return text.replace("[", "\\[")

@@ -119,6 +119,13 @@ class Settings(BaseSettings):
     harvests_at_once: Annotated[
         int, Field(description="Sources that `headwater up` harvests side by side", ge=1)
     ] = 8
+    subscriptions: Annotated[
+        bool, Field(description="Let others subscribe to searches; the node then sends to their addresses")
+    ] = False
+    subscription_networks: Annotated[
+        list[IPvAnyNetwork],
+        Field(description="Networks that are not public and in which subscribers may be, as 10.1.0.0/16"),
+    ] = []
     stale_after: Annotated[
         int, Field(description="Intervals a source may not be fresh before an alert says so", ge=2)
     ] = 2

@@ -1,10 +1,7 @@
 """Sending a message over a channel: a signed webhook, a mail, or a program.
 
-A webhook is a POST of the message as JSON with three headers:
-    Headwater-Delivery    the message's id; the same message keeps it when it is sent again
-    Headwater-Timestamp   seconds since 1970; a receiver should refuse what is older than five minutes
-    Headwater-Signature   v1=HEX, HMAC-SHA256 with the shared key over the timestamp, a dot and the body
-Any status from 200 to 299 takes it; redirects are not followed: a signed message goes where it is meant to.
+A webhook is a POST of the message as JSON, signed as `config/signing.py` says. Any status from 200 to 299
+takes it; redirects are not followed: a signed message goes where it is meant to.
 
 The addresses are the operator's own, so `harvester/http.py`, which guards us from what upstreams say, has no
 part in it. No error text here holds an address with its path, a password or a key.
@@ -13,8 +10,6 @@ part in it. No error text here holds an address with its path, a password or a k
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import os
 import shutil
 import signal
@@ -33,6 +28,7 @@ import orjson
 from yarl import URL
 
 from config.alerts import Command, Mail, Webhook
+from config.signing import signed
 
 OUR_SECRETS = "HEADWATER_ALERTS__"
 """Names of variables that a program we start does not get to see begin so."""
@@ -139,19 +135,9 @@ def ready(channel: Webhook | Mail | Command) -> None:
         raise NotSent(f"its secret cannot be read ({error.strerror})") from error
 
 
-def signature(key: bytes, timestamp: str, body: bytes) -> str:
-    """Sign a body together with its time, so that nobody can send an old one again."""
-    return "v1=" + hmac.new(key, timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-
-
 async def _post(channel: Webhook, message: Message) -> None:
-    body, timestamp = message.json(), str(int(message.at.timestamp()))
-    headers = {
-        "Content-Type": "application/json",
-        "Headwater-Delivery": message.id,
-        "Headwater-Timestamp": timestamp,
-        "Headwater-Signature": signature(channel.key(), timestamp, body),
-    }
+    body = message.json()
+    headers = signed(channel.key(), message.id, message.at, body)
     host = urlsplit(channel.url).hostname
     try:
         async with (

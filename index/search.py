@@ -40,6 +40,9 @@ from index.query.nodes import both
 from index.record import Json
 from index.store import Kept, Store
 
+EVERYDAY: Collapse = "version"
+"""What is one hit where nobody says; what is told beforehand to find so many must then find so many."""
+
 LARGEST_PAGE = 100
 SNIPPET_CHARACTERS = 240
 FACET_VALUES = 10
@@ -215,6 +218,17 @@ class Catalogue:
             found.uncounted,
         )
 
+    def total(self, request: Request, at: int | None = None) -> int:
+        """Count what a search finds, now or at a revision, and nothing else.
+
+        Raises:
+            BadQuery: words or a filter that cannot be understood.
+        """
+        query, snapshot = searched_for(request), self.engine.snapshot()
+        withdrawn = tombstones(request.withdrawn, query)
+        at = snapshot.revision if at is None else at
+        return snapshot.total(query, at=at, withdrawn=withdrawn, collapse=request.collapse)
+
     def facet(self, request: Request, wanted: Wanted) -> FacetPage:
         """List the values of a facet, page by page to the end; size and order of the request do not matter.
 
@@ -270,10 +284,6 @@ class Catalogue:
             message = f"the index has come to revision {reached}, not yet to {as_of.revision}; try again soon"
             raise Behind(message)
         return as_of
-
-    def suggest(self, prefix: str, size: int = 10) -> list[tuple[str, int]]:
-        """List words of titles, keywords and names that begin so."""
-        return self.engine.snapshot().suggest(prefix, size)
 
     def _hits(self, snapshot: Snapshot, query: Query, found: Found) -> tuple[Hit, ...]:
         kept = self.store.fetch([(rid, revision) for rid, revision, _ in found.hits])

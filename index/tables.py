@@ -238,6 +238,28 @@ dictionaries = Table(
     Column("content", BLOB, nullable=False),
 )
 
+subscriptions = Table(  # searches somebody wants to be told of
+    "subscriptions",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("query", String, nullable=False),  # parameters of a search, as in its address
+    Column("url", String, nullable=False),
+    Column("host", String, nullable=False),
+    Column("secret", String, nullable=False),  # signs every message
+    Column("token", String, nullable=False, unique=True),  # whoever knows it may end the subscription
+    Column("challenge", String, nullable=False, unique=True),  # told to the address only: it confirms
+    Column("state", String, nullable=False),  # waiting, active, ended, refused, lost
+    Column("created_at", String, nullable=False),
+    Column("told", Integer, nullable=False),  # matches up to this revision were told
+    Column("until", Integer),  # the message under way tells up to this one, so that it can be sent again
+    Column("failures", Integer, nullable=False, default=0),  # in a row
+    Column("failing_since", String),
+    Column("next_at", String),  # not before this
+    Column("error", String),
+    Index("subscriptions_by_state", "state"),
+    Index("subscriptions_by_host", "host", "created_at"),
+)
+
 claims = Table(  # what records say that may make a family; see index/families/claims.py
     "claims",
     metadata,
@@ -276,7 +298,7 @@ decisions = Table(  # what belongs together by hand; by record id, so that it ou
     Column("undone_by", String),
 )
 
-NEW_IN_2 = (moments, proofs, losses, told, claims, kin, decisions)
+NEW_IN_2 = (moments, proofs, losses, told, claims, kin, decisions, subscriptions)
 
 FAMILIES_VERSION = 1
 """Of the rules that make claims and groups; a store whose `meta` says another is grouped anew."""

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from index.query import Query
 from index.record import Json
+
+if TYPE_CHECKING:
+    from index.engines.help import Help
 
 Sort: TypeAlias = Literal["relevance", "newest", "oldest", "largest", "changed", "kept"]
 """`changed`: what this node saw change last comes first; no two versions have the same revision. `kept` is
@@ -139,6 +142,12 @@ class Snapshot(Protocol):
         """
         ...
 
+    def total(
+        self, query: Query, *, at: int, withdrawn: Tombstones = "exclude", collapse: Collapse = "none"
+    ) -> int:
+        """Count what `search` would find."""
+        ...
+
     def grouping(
         self,
         query: Query,
@@ -186,8 +195,9 @@ class Snapshot(Protocol):
         """Find any version with a token, a current one if there is one: its number and revision."""
         ...
 
-    def suggest(self, prefix: str, size: int) -> list[tuple[str, int]]:
-        """List words that begin so, with how many records have them."""
+    @property
+    def help(self) -> Help:
+        """What it tells beyond a search."""
         ...
 
     def held(self, low: int | None, high: int | None) -> list[tuple[int, int, int]]:

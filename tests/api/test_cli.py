@@ -26,6 +26,8 @@ COMMANDS = (
     "sources",
     "status",
     "search",
+    "match",
+    "subscriptions",
     "diff",
     "export",
     "certify",

@@ -40,8 +40,8 @@ async def test_answers_keep_to_their_schema(client: Client, path: Any) -> None:
 
 async def test_every_example_works(client: Client) -> None:
     for path, methods in spec()["paths"].items():
-        if "get" not in methods:
-            continue
+        if "x-example" not in methods.get("get", {}):
+            continue  # is posted to, or asks for a secret word
         example = (
             methods["get"]["x-example"]
             .replace("idr:idr0002", "demo:one")

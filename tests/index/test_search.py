@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from index.engines import TOMBSTONES, SnapshotGone
 from index.entry import FACETS, tokens_of
+from index.help import Helper
 from index.query import BadQuery
 from index.record import (
     Creator,
@@ -209,7 +210,7 @@ def test_a_tombstone_is_found_only_by_who_asks_for_tombstones(filled: Filled) ->
 
 def test_a_tombstone_is_not_suggested(filled: Filled) -> None:
     searched = filled(a("1", title="Microtubules"), a("2", title="Micrographs", withdrawn=GONE))
-    assert [word for word, _ in searched.suggest("micro")] == ["microtubules"]
+    assert [one.text for one in Helper(searched).suggest("micro", kinds=("word",))] == ["microtubules"]
 
 
 def test_a_facet_value_of_tombstones_alone_is_shown_as_they_write_it(filled: Filled) -> None:
@@ -372,4 +373,5 @@ def test_suggestions_come_from_titles_keywords_and_names(filled: Filled) -> None
     searched = filled(
         a("1", title="Microtubules"), a("2", keywords=("microscopy",)), a("3", description="microbes")
     )
-    assert {word for word, _ in searched.suggest("micro")} == {"microtubules", "microscopy"}
+    words = {one.text for one in Helper(searched).suggest("micro", kinds=("word",))}
+    assert words == {"microtubules", "microscopy"}

@@ -13,7 +13,7 @@ import tantivy
 
 from index.engines import Collapse, Counts, FacetCount, HistogramCount, Tombstones
 from index.engines.tantivy.counting import Counter
-from index.engines.tantivy.groups import UNGROUPED, Collapsed, Groups
+from index.engines.tantivy.groups import UNGROUPED, Collapsed, Groups, count
 from index.engines.tantivy.queries import Compiler, unscored
 from index.query import Query
 
@@ -22,6 +22,9 @@ Counted: TypeAlias = tuple[dict[str, FacetCount], dict[str, HistogramCount], tup
 
 COUNTS_KEPT = 500
 """Facets and histograms that a state keeps: who turns a page, or opens the first one, asks for the same."""
+
+TOTALS_KEPT = 5_000
+"""Totals that a state keeps: whoever types is shown the same names again and again."""
 
 MASKS_KEPT = 20
 """Sets of grouped candidates that a state keeps, 25 kB each: the next page needs the same."""
@@ -59,6 +62,7 @@ class State:
     """Restricts a query to what stood at a revision."""
     facets: Kept[FacetCount] = field(default_factory=Kept)
     histograms: Kept[HistogramCount] = field(default_factory=Kept)
+    totals: Kept[int] = field(default_factory=lambda: Kept(TOTALS_KEPT))
     collapsed: Kept[Collapsed] = field(default_factory=lambda: Kept(MASKS_KEPT))
 
 
@@ -78,6 +82,16 @@ class Asked:
             return None
         groups, name = self._state.groups[self._collapse], (query, self._at, self._withdrawn, self._collapse)
         return self._state.collapsed.of(name, lambda: Collapsed(groups, wanted)) if groups.held else None
+
+    def total(self, query: Query) -> int:
+        """Count the hits of a query."""
+        asked = query, self._at, self._withdrawn, self._collapse
+        return self._state.totals.of(asked, lambda: self._total(query))
+
+    def _total(self, query: Query) -> int:
+        wanted = self.wanted(query)
+        documents, collapsed = count(self._state.searcher, unscored(wanted)), self.collapsed(query, wanted)
+        return collapsed.total(documents) if collapsed else documents
 
     def grouping(self, query: Query) -> str | None:
         """Tell how candidates are grouped; see `Snapshot.grouping`."""

@@ -15,7 +15,7 @@ from index.entry import DAY_FIELDS, TOKEN_FIELDS, WORD_FIELDS
 from index.marking import Marker, Sought
 from index.query import Between, Both, Either, Everything, Expanded, Lookup, OneOf, Query, Without, Words
 from index.query.nodes import LONGEST_WORD
-from index.spelling import beginnings, spellings
+from index.spelling import beginnings, normal, spellings
 
 TEXT, TITLE, NAMES = "text", "title", "names"
 TEXTS: dict[str | None, str] = {
@@ -119,6 +119,10 @@ class Compiler:
         """Cut words as the text was cut, into stems; more than once where hyphens can be left out."""
         cut = (list(self._words.analyze(spelling)) for spelling in spellings(words.text))
         return [stems for stems in cut if stems]
+
+    def stems(self, text: str) -> list[str]:
+        """Cut a text into the stems that are searched for it, in the one spelling."""
+        return list(self._words.analyze(normal(text)))
 
     def sought(self, words: Words) -> list[Sought]:
         """Say what to mark of words: the stems that were asked for."""

@@ -22,8 +22,9 @@ from index.engines import (
 from index.engines.tantivy.asked import Asked, State, nothing_counted
 from index.engines.tantivy.beside import Beside
 from index.engines.tantivy.groups import Collapsed, Groups
+from index.engines.tantivy.help import Reading, TantivyHelp
 from index.engines.tantivy.leaders import Ordering, Ranked, leaders
-from index.engines.tantivy.queries import NAMES, Compiler, unscored
+from index.engines.tantivy.queries import Compiler, unscored
 from index.engines.tantivy.ranking import ranked
 from index.entry import ASIDE, GROUP_FIELDS, OPEN_END, OVER, WITHDRAWN
 from index.query import OneOf, Query, highlights
@@ -49,13 +50,14 @@ class TantivySnapshot:
         self, searcher: tantivy.Searcher, state: str, queries: Compiler, plain: tantivy.TextAnalyzer
     ) -> None:
         self.searcher, self.state = searcher, state
-        self.queries, self.schema, self._plain = queries, queries.schema, plain
+        self.queries, self.schema = queries, queries.schema
         self._held = {token for token in (ASIDE, OVER, WITHDRAWN) if searcher.doc_freq("aside", token)}
         over = queries.tokens("aside", (OVER,))
         began = self._highest(tantivy.Query.all_query(), "from_revision")
         self.revision = max(began, self._highest(over, "to_revision") if OVER in self._held else 0)
         groups = {kind: Groups(searcher, state, queries, kind) for kind in GROUP_FIELDS}
         self._counts = State(searcher, queries, groups, self._at)
+        self.help = TantivyHelp(Reading(searcher, queries, plain, self._at), self.revision)
 
     def _highest(self, query: tantivy.Query, field: str) -> int:
         hits = self.searcher.search(query, limit=1, count=False, order_by_field=field).hits
@@ -99,6 +101,12 @@ class TantivySnapshot:
         members = members or ((1,) * len(hits) if collapse != "none" else ())
         following = replace(following, grouping=asked.grouping(query)) if following else None
         return Found(total, hits, facet_counts, following, members, histograms, uncounted)
+
+    def total(
+        self, query: Query, *, at: int, withdrawn: Tombstones = "exclude", collapse: Collapse = "none"
+    ) -> int:
+        """Count what a search finds; see `Snapshot.total`."""
+        return Asked(self._counts, at, withdrawn, collapse).total(query)
 
     def grouping(
         self,
@@ -159,14 +167,6 @@ class TantivySnapshot:
         rid = self.searcher.fast_field_values("rid", addresses)[0]
         revision = self.searcher.fast_field_values("from_revision", addresses)[0]
         return int(rid or 0), int(revision or 0)
-
-    def suggest(self, prefix: str, size: int) -> list[tuple[str, int]]:
-        """List unstemmed words that begin so."""
-        tokens = self._plain.analyze(prefix)
-        if not tokens:
-            return []
-        found = self.searcher.terms_with_prefix(NAMES, tokens[-1], limit=2000)
-        return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:size]
 
     def held(self, low: int | None, high: int | None) -> list[tuple[int, int, int]]:
         """List the versions of records numbered so; see `Snapshot.held`."""

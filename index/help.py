@@ -109,6 +109,8 @@ class Helper:
             return
         before = " ".join((*whole, ""))
         for word, _ in snapshot.help.beginning(last, min(size, WORDS)):
+            if word in whole:  # "mus mus" finds what "mus" finds
+                continue
             text = before + word
             count = snapshot.help.count(parse(text), at=snapshot.revision) if text not in known else 0
             if count:
@@ -143,7 +145,7 @@ class Helper:
         query = parse(request.words)
         for name in names[: PARTS_LOOKED_AT - len(blamed)]:
             others, own = dict(request.filters), {name: request.filters[name]}
-            text = f"{name}={' or '.join(others.pop(name))}"
+            text = f"{name}={' or '.join(_called(name, value) for value in others.pop(name))}"
             without = self._count(snapshot, request, answer, query, others)
             alone = self._count(snapshot, request, answer, Everything(), own)
             blamed.append(Part(name, text, without, alone, request.words, others))
@@ -171,8 +173,11 @@ def parts_of(query: Query) -> list[Query]:
 
 def readable(part: Query) -> str:
     """Write a part as people would: a term by its name, where a search knows it by its id."""
-    vocabulary = {"organism": ORGANISMS, "imaging_method": IMAGING_METHODS}
-    if isinstance(part, OneOf) and part.field in vocabulary:
-        names = vocabulary[part.field]
-        part = replace(part, values=tuple(names.label(value) or value for value in part.values))
+    if isinstance(part, OneOf):
+        part = replace(part, values=tuple(_called(part.field, value) for value in part.values))
     return unparse(part)
+
+
+def _called(field: str, value: str) -> str:
+    vocabulary = {"organism": ORGANISMS, "imaging_method": IMAGING_METHODS}.get(field.removeprefix("-"))
+    return (vocabulary.label(value) if vocabulary else None) or value

@@ -23,7 +23,7 @@ WORDS, FREQUENT = 3, 20_000
 """Ends of a last word suggested at most, and only after words that are in fewer records: each is counted."""
 
 
-_TERMS = {up: VOCABULARIES[field] for field, up in UP_FIELDS.items()}
+_TERMS = VOCABULARIES | {up: VOCABULARIES[field] for field, up in UP_FIELDS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,8 @@ class Helper:
             return
         before = " ".join((*whole, ""))
         for word, _ in snapshot.help.beginning(last, min(size, WORDS)):
+            if word in whole:  # "mus mus" finds what "mus" finds
+                continue
             text = before + word
             count = 0 if text in known else self.catalogue.total(Request(text, collapse=EVERYDAY))
             if count:
@@ -145,7 +147,7 @@ class Helper:
             blamed.append(Part("q", readable(part), without, alone, words, request.filters))
         for name in names[: PARTS_LOOKED_AT - len(blamed)]:
             others, own = dict(request.filters), {name: request.filters[name]}
-            text = f"{name}={' or '.join(others.pop(name))}"
+            text = f"{name}={' or '.join(_called(name, value) for value in others.pop(name))}"
             without = self.catalogue.total(replace(request, filters=others), answer.snapshot)
             alone = self.catalogue.total(replace(request, words="", filters=own), answer.snapshot)
             blamed.append(Part(name, text, without, alone, request.words, others))
@@ -160,7 +162,11 @@ def parts_of(query: Query) -> list[Query]:
 
 def readable(part: Query) -> str:
     """Write a part as people would: a term by its name, where a search knows it by its id."""
-    if isinstance(part, OneOf) and part.field in _TERMS:
-        names = _TERMS[part.field]
-        part = replace(part, values=tuple(names.label(value) or value for value in part.values))
+    if isinstance(part, OneOf):
+        part = replace(part, values=tuple(_called(part.field, value) for value in part.values))
     return unparse(part)
+
+
+def _called(field: str, value: str) -> str:
+    vocabulary = _TERMS.get(field.removeprefix("-"))
+    return (vocabulary.label(value) if vocabulary else None) or value

@@ -322,6 +322,16 @@ async def test_a_search_is_followed_page_by_page(client: Client) -> None:
     assert len(seen) == len(dict(seen)) == total == 6
 
 
+@pytest.mark.parametrize(
+    "query", ["q=is:withdrawn", "withdrawn=only", "q=once+quagmire+nowhere&match=any&withdrawn=only"]
+)
+async def test_a_feed_holds_what_the_search_finds(client: Client, query: str) -> None:
+    feed = await get(client, f"/feeds/search.json?{query}")
+    assert [item["_headwater"]["id"] for item in feed["items"]] == ["demo:gone"]
+    page = feed["home_page_url"].removeprefix(HERE)
+    assert (await get(client, page.replace("/?", "/api/v1/search?")))["total"] == 1
+
+
 async def test_equal_searches_are_one_feed(client: Client) -> None:
     async def id_of(query: str) -> str:
         answer = await client.get(f"/feeds/search.atom?{query}")

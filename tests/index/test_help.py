@@ -277,6 +277,7 @@ def test_similar_records_share_what_is_rare(zoo: Catalogue) -> None:
 
 def test_versions_of_a_record_are_not_similar_to_it(zoo: Catalogue) -> None:
     assert of(zoo, "demo:fish2") == ["demo:fish1"]
+    assert of(zoo, "demo:fish3") == ["demo:fish1"]
 
 
 def test_words_that_any_text_has_make_nothing_similar(tmp_path: Path) -> None:

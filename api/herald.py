@@ -92,9 +92,7 @@ class Herald:
                 while is_ours:
                     try:
                         await self.look()
-                    except (
-                        Exception
-                    ):  # whatever fails here, also the store, must not end the server beside it
+                    except Exception:  # a store that cannot be read must not end the server beside us
                         log.exception("subscribers could not be told")
                     await self._wait()
             await self._wait()

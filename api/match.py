@@ -143,13 +143,21 @@ def _row(at: int, each: object) -> Asked:
 
 def _of_lines(text: str) -> Iterator[Asked]:
     """Yield rows of CSV with a header of ours, else the first column of each line that is not empty."""
-    lines = list(csv.reader(io.StringIO(text)))
-    header = [name.strip().casefold() for name in lines[0]] if lines else []
+    header = [name.strip().casefold() for name in text.partition("\n")[0].split(",")]
     if any(name in ROW_NAMES for name in header) and set(header) <= {*ROW_NAMES, *HINTS}:
-        for at, cells in enumerate(lines[1:], 2):
-            named = {name: cell for name, cell in zip(header, cells, strict=False) if cell.strip()}
-            if named:
-                yield _row(at, named)
+        yield from _of_table(text, header)
         return
     # Titles have commas; a line that is no CSV of ours is one row.
     yield from (Asked(line.strip().strip('"'), {}) for line in text.splitlines() if line.strip())
+
+
+def _of_table(text: str, header: Sequence[str]) -> Iterator[Asked]:
+    reader = csv.reader(io.StringIO(text))
+    next(reader)
+    try:
+        for at, cells in enumerate(reader, 2):
+            named = {name: cell for name, cell in zip(header, cells, strict=False) if cell.strip()}
+            if named:
+                yield _row(at, named)
+    except csv.Error as error:  # as when a quote is never closed and swallows all that follows
+        raise BadQuery(f"line {reader.line_num} is no CSV ({error}); close its quotes") from error

@@ -120,6 +120,7 @@ def _reconcile(operation: Operation, parameter: Parameter) -> dict[str, Node]:
 def _following(operation: Operation, parameter: Parameter, filters: list[Node]) -> dict[str, Node]:
     asked = [
         parameter("q", "Words, as in a search"), *filters,
+        parameter("match", "Words that must match: all (the default), most or any"),
         parameter("withdrawn", "Tombstones: exclude (the default), include or only"),
         parameter("before", "A revision; only what changed before it"),
         parameter("size", "Entries per page, 1 to 200"),

@@ -19,6 +19,7 @@ from aiohttp import web
 from api.node import NODE, Node
 from api.parameters import known, number
 from api.problem import Problem
+from api.searchfeed import page_of
 from config import VERSION
 from index.entry import fold
 from index.match import Asked, Match, Matched, Matcher
@@ -290,7 +291,7 @@ def _preview(kept: Kept, base: str) -> str:
     facts = (record["source"], (record.get("dates") or {}).get("published"), record.get("doi"), people)
     lines = "".join(f"<p>{escape(fact)}</p>" for fact in facts if fact)
     about = escape((record.get("description") or "")[:240])
-    link = escape(f"{base}/records/{kept.id}")
+    link = escape(page_of(base, kept.id))
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Preview</title>'
         '<body style="font:13px sans-serif;margin:8px">'

@@ -19,13 +19,18 @@ from api.node import NODE, Node
 from api.parameters import number
 from api.search import question
 from config import VERSION
-from index.query import FILTERS, BadQuery
+from index.query import BadQuery
 from index.search import Request
 from index.watching import News, latest
 
 SUMMARY = 500
 """Characters of a description."""
 PEOPLE = 20
+
+OF_A_PAGE = (
+    "sort", "size", "cursor", "facets", "facet_size", "facet_mode", "histograms", "as_of", "collapse",
+)  # fmt: skip
+"""Parameters of a search that do not decide what is new for it; all others do."""
 
 Pairs = list[tuple[str, str]]
 
@@ -53,8 +58,8 @@ async def json(request: web.Request) -> web.Response:
 
 def asked_of(query: MultiMapping[str]) -> Pairs:
     """Answer the parameters that decide what a search finds, in an order that makes equal searches equal."""
-    kept = {"q", "withdrawn", "match", *FILTERS, *(f"-{name}" for name in FILTERS)}
-    return sorted((name, value) for name, value in query.items() if name in kept and value.strip())
+    aside = {*OF_A_PAGE, "before"}
+    return sorted((name, value) for name, value in query.items() if name not in aside and value.strip())
 
 
 def question_of(pairs: Pairs) -> Request:
@@ -64,7 +69,7 @@ def question_of(pairs: Pairs) -> Request:
         BadQuery: a parameter there is not, or one that says nothing of what is found.
     """
     for name, _ in pairs:
-        if name in {"sort", "size", "cursor", "facets", "facet_size", "as_of", "collapse"}:
+        if name in OF_A_PAGE:
             raise BadQuery(f"{name} has no meaning here: what changed last comes first; leave it out")
     return question(MultiDict(pairs))
 

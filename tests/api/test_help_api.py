@@ -17,8 +17,12 @@ from rich.style import Style
 from api import searching
 from api.feeds import ATOM
 from api.match import MOST_BYTES, MOST_ROWS, STREAMED_FROM
-from tests.api.serving import Client, served
+from api.node import NODE
+from index.record import Record
+from index.sync import sync
+from tests.api.serving import FULL, Client, served
 from tests.api.test_cli import run
+from tests.index.filling import fill
 
 HERE = "https://search.example.org"
 
@@ -83,6 +87,16 @@ async def test_the_past_is_explained_as_it_was(client: Client) -> None:
 async def test_similar_records_are_on_the_page_and_in_the_api(client: Client) -> None:
     found = (await get(client, "/api/v1/records/demo:bare/similar"))["similar"]
     assert found == []
+    assert client.app is not None
+    node = client.app[NODE]
+    fill(node.store, [Record(id="demo:fish", source="demo", title="Fish", organisms=FULL.organisms)])
+    sync(node.store, node.engine)
+    found = (await get(client, "/api/v1/records/demo:one/similar"))["similar"]
+    assert [one["id"] for one in found] == ["demo:fish"]  # its copies are its family
+    assert found[0]["shared"] == [{"field": "organism", "value": "Danio rerio", "records": 7}]
+    page = await (await client.get("/records/demo:one")).text()
+    assert '<a href="/records/demo:fish">Fish</a>' in page
+    assert "shares Danio rerio" in page
     await get(client, "/api/v1/records/demo:one/similar?size=51", 400)
     await get(client, "/api/v1/records/demo:none/similar", 404)
 
@@ -130,6 +144,11 @@ async def test_many_rows_are_answered_line_by_line(client: Client) -> None:
     assert len(few) == 1
 
 
+async def test_a_quote_that_a_title_begins_with_takes_no_other_line_along(client: Client) -> None:
+    rows = await match(client, b'"Nothing known\n' + b"quagmire\n" * 9, "text/csv")
+    assert [row["query"] for row in rows["rows"]] == ["Nothing known"] + ["quagmire"] * 9
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "status"),
     [
@@ -138,6 +157,7 @@ async def test_many_rows_are_answered_line_by_line(client: Client) -> None:
         (b"7", "application/json", 400),
         (b'[{"planet": "Mars"}]', "application/json", 400),
         (b"\xff\xfe", "text/csv", 400),
+        (b'title\n"never closed\n' + b"a\n" * 70_000, "text/csv", 400),
         (b"a\n" * (MOST_ROWS + 1), "text/csv", 400),
         (b"a" * (MOST_BYTES + 1), "text/csv", 413),
     ],
@@ -300,6 +320,16 @@ async def test_a_search_is_followed_page_by_page(client: Client) -> None:
     assert seen == sorted(seen, reverse=True)
     total = (await get(client, "/api/v1/search?q=zebrafish"))["total"]
     assert len(seen) == len(dict(seen)) == total == 6
+
+
+@pytest.mark.parametrize(
+    "query", ["q=is:withdrawn", "withdrawn=only", "q=once+quagmire+nowhere&match=any&withdrawn=only"]
+)
+async def test_a_feed_holds_what_the_search_finds(client: Client, query: str) -> None:
+    feed = await get(client, f"/feeds/search.json?{query}")
+    assert [item["_headwater"]["id"] for item in feed["items"]] == ["demo:gone"]
+    page = feed["home_page_url"].removeprefix(HERE)
+    assert (await get(client, page.replace("/?", "/api/v1/search?")))["total"] == 1
 
 
 async def test_equal_searches_are_one_feed(client: Client) -> None:

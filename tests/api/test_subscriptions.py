@@ -97,6 +97,13 @@ async def test_what_is_new_is_told_when_it_is_indexed_and_once(node: Told) -> No
     assert message["unsubscribe"] == made["unsubscribe"]
 
 
+async def test_a_loosely_matched_search_is_told_as_it_is_asked(node: Told) -> None:
+    made = await node.subscribe(query="q=zebrafish+quagmire&match=any")
+    assert "match=any" in made["query"]
+    await node.keep(fish(1))
+    assert [id_ for id_, _ in node.receiver.told] == ["demo:1"]
+
+
 async def test_what_does_not_match_is_told_to_nobody(node: Told) -> None:
     await node.subscribe(query="q=zebrafish&source=elsewhere")
     await node.keep(fish(7))

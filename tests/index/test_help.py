@@ -278,6 +278,20 @@ def test_similar_records_share_what_is_rare(zoo: Catalogue) -> None:
 
 def test_versions_of_a_record_are_not_similar_to_it(zoo: Catalogue) -> None:
     assert of(zoo, "demo:fish2") == ["demo:fish1"]
+    assert of(zoo, "demo:fish3") == ["demo:fish1"]
+
+
+def test_words_that_any_text_has_make_nothing_similar(tmp_path: Path) -> None:
+    with Store(tmp_path / "store.sqlite") as store:
+        texts = ("These were used with chromosomes", "Those were used with worms", "One chromosome")
+        fill(store, [a(str(n), f"Study {n}", description=text) for n, text in enumerate(texts)])
+        searched = catalogue(store, tmp_path)
+        kept = store.get("demo:0")
+        assert kept is not None
+        found = {one.kept.id: one.shared for one in similar(searched, kept, 9)}
+        searched.engine.close()
+    assert "chromosomes" in {one.value for one in found["demo:2"]}  # as the record writes it, not its stem
+    assert {one.value for one in found.get("demo:1", ())} <= {"study"}
 
 
 def test_a_record_that_shares_nothing_has_none_similar(zoo: Catalogue) -> None:

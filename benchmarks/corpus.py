@@ -4,13 +4,20 @@ Words are drawn from 60,000 by Zipf-Mandelbrot's law (exponent 1.07, shift 2.7),
 of real metadata; the frequent ones are words of the field. Names, keywords, organisms, licenses and the
 like have skewed frequencies of their own. What is missing is topic: words do not cluster in records, so
 phrases and conjunctions of rare words find less than in real metadata, and those of frequent words more.
+
+15 of 100 records belong to a family of two to five: versions, told by a concept DOI or by what they replace,
+and in three families of ten a copy in another repository. Organisms and imaging methods bear the ids of
+their vocabularies, so that what stands above them finds them. A record depends on its number and the seed
+alone: a corpus that was made in part is gone on with, and a larger one begins with the smaller.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 from typing import Generic, TypeVar
 
@@ -24,12 +31,23 @@ from index.record import (
     License,
     Links,
     Record,
+    Related,
     Term,
 )
 
 Item = TypeVar("Item")
 
+CORPUS_VERSION = 2
+"""Raised when the same seed makes other records; kept records of another version are not gone on with."""
+
 VOCABULARY = 60_000
+
+BLOCK, GROUPED = 1_000, 150
+"""So many of so many records that follow each other are in families, and no family reaches beyond."""
+FAMILY_SIZES = ((2, 60), (3, 22), (4, 11), (5, 7))
+COPIED = 0.3
+"""Families whose last member is a copy in another repository."""
+
 SOURCES = (("zenodo", 68), ("figshare", 20), ("dryad", 9), ("empiar", 2), ("idr", 1))
 LICENSES = (
     ("CC-BY-4.0", 60),
@@ -53,6 +71,12 @@ development screen antibody staining neurons cortex kinase binding diversity gen
 measurements survey variation marine forest plant bacterial virus evolution phylogeny diffraction
 spectra quantum
 """
+
+# Human, mouse, zebrafish, fruit fly, yeast, thale cress, rat, worm, coli, clawed frog.
+_STUDIED = [f"NCBITaxon:{number}" for number in (9606, 10090, 7955, 7227, 4932, 3702, 10116, 6239, 562, 8355)]
+# Confocal, fluorescence, cryo-EM, light-sheet, TEM, SEM, bright-field, wide-field, FIB-SEM, STED.
+_USED = [f"FBbi:{number:08}" for number in (251, 246, 100014, 369, 258, 257, 243, 100013, 50000, 334)]
+_IMAGING = "FBbi:00000222"
 
 _BEGINNINGS = (*"bcdfghklmnprstvz", "br", "cl", "gr", "ph", "pr", "st", "th", "tr")
 _VOWELS = (*"aeiouy", "ae", "io")
@@ -89,8 +113,47 @@ def _invented(chance: random.Random, count: int, syllables: tuple[int, int]) -> 
     return list(words)
 
 
-def _terms(table: str) -> list[Term]:
-    return [Term(label=row["label"], id=row["id"]) for row in vocab.rows(table)]
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Records that are versions or copies of one thing, by their numbers."""
+
+    numbers: tuple[int, ...]
+    """Ascending; of each version the next one is the next version."""
+    has_copy: bool
+    """The last one is the same thing in another repository."""
+
+
+@lru_cache(maxsize=8)
+def families(seed: int, block: int) -> dict[int, Family]:
+    """Answer the families of a block of records, by the number of each member."""
+    chance = random.Random(f"{seed} families {block}")
+    numbers = chance.sample(range(block * BLOCK + 1, (block + 1) * BLOCK + 1), GROUPED)
+    sizes, found = _weighed(FAMILY_SIZES), dict[int, Family]()
+    while numbers:
+        size = min(sizes.one(chance), len(numbers))
+        if len(numbers) - size == 1:  # nobody is a family alone
+            size = size - 1 if size > 2 else size + 1
+        members = Family(tuple(sorted(numbers[:size])), chance.random() < COPIED)
+        numbers = numbers[size:]
+        found |= dict.fromkeys(members.numbers, members)
+    return found
+
+
+def _frequent_first(table: str, frequent: Sequence[str], others: Iterable[dict[str, str]]) -> _Skewed[Term]:
+    """Order terms by how often repositories state them, so that skew makes them so."""
+    labels = {row["id"]: row["label"] for row in vocab.rows(table)}
+    ids = dict.fromkeys((*frequent, *(row["id"] for row in others)))
+    return _zipf([Term(label=labels[id_], id=id_) for id_ in ids])
+
+
+def _organisms() -> _Skewed[Term]:
+    species = (row for row in vocab.rows("organisms") if row["rank"] == "species")
+    return _frequent_first("organisms", _STUDIED, species)
+
+
+def _methods() -> _Skewed[Term]:
+    below = (row for row in vocab.rows("imaging_methods") if _IMAGING in row["parents"].split("|"))
+    return _frequent_first("imaging_methods", _USED, below)
 
 
 class Corpus:
@@ -103,23 +166,56 @@ class Corpus:
         self._words = _zipf(self.vocabulary)
         self._keywords = _zipf([" ".join(self._words.some(chance, 2)) for _ in range(8_000)])
         self._places = _zipf([f"University of {name.title()}" for name in _invented(chance, 4_000, (2, 3))])
-        families = _invented(chance, 40_000, (2, 3))
-        self._people = _zipf([f"{name.title()}, {chance.choice('ABCDEFGHJKLMNPRST')}." for name in families])
-        self._organisms = _zipf(_terms("organisms"))
-        self._methods = _zipf(_terms("imaging_methods"))
+        self.surnames = _invented(chance, 40_000, (2, 3))
+        self._people = _zipf(
+            [f"{name.title()}, {chance.choice('ABCDEFGHJKLMNPRST')}." for name in self.surnames]
+        )
+        self._organisms, self._methods = _organisms(), _methods()
         self._sources, self._licenses = _weighed(SOURCES), _weighed(LICENSES)
         self._kinds, self._access = _weighed(KINDS), _weighed(ACCESS)
         self.seed = seed
 
-    def records(self, count: int) -> Iterator[Record]:
-        """Make so many records."""
-        chance = random.Random(self.seed + 1)
-        for number in range(1, count + 1):
-            yield self._record(chance, number)
+    def records(self, count: int, after: int = 0) -> Iterator[Record]:
+        """Make the records numbered up to a count, those after a number."""
+        yield from map(self.record, range(after + 1, count + 1))
 
-    def _record(self, chance: random.Random, number: int) -> Record:
+    def record(self, number: int) -> Record:
+        """Make one record."""
+        family = families(self.seed, (number - 1) // BLOCK).get(number)
+        if family is None:
+            return self._alone(number)
+        return self._member(family, number)
+
+    def _member(self, family: Family, number: int) -> Record:
+        """Make a version or copy: what the first record says, with its own id, date and last words."""
+        first, place = self._alone(family.numbers[0]), family.numbers.index(number)
+        chance = self._chance(number, "member")
+        is_copy = family.has_copy and number == family.numbers[-1]
+        source = first.source
+        while is_copy and source == first.source:
+            source = self._sources.one(chance)
+        doi = _doi(source, number)
+        words = (first.description or "").strip(".").split()
+        kept = words[: len(words) * 9 // 10]
+        text = " ".join([*kept, *self._words.some(chance, len(words) - len(kept))]) + "."
+        has_concept = first.source == "zenodo" and not is_copy
+        changed = {
+            "id": f"{source}:{number}", "source": source, "publisher": source.title(), "doi": doi,
+            "identifiers": (Identifier(scheme="doi", value=doi),), "description": text,
+            "version": None if is_copy else f"{place + 1}.0",
+            "concept_doi": _doi(source, f"all-{family.numbers[0]}") if has_concept else None,
+            "related": tuple(_relations(first.source, family, place, is_copy=is_copy)),
+            "links": Links(landing=f"https://doi.org/{doi}"),
+        }  # fmt: skip
+        return first.model_copy(update=changed)
+
+    def _chance(self, number: int, what: str = "record") -> random.Random:
+        return random.Random(f"{self.seed} {what} {number}")
+
+    def _alone(self, number: int) -> Record:
+        chance = self._chance(number)
         source = self._sources.one(chance)
-        doi = f"10.5072/{source}.{number}"
+        doi = _doi(source, number)
         license_ = self._licenses.one(chance)
         length = min(400, int(chance.lognormvariate(math.log(75), 0.7)))
         biological = chance.random() < 0.35
@@ -150,3 +246,16 @@ class Corpus:
         for name in dict.fromkeys(self._people.some(chance, chance.randint(1, 6))):
             places = (Affiliation(name=self._places.one(chance)),) if chance.random() < 0.5 else ()
             yield Creator(name=name, affiliations=places)
+
+
+def _doi(source: str, name: int | str) -> str:
+    # A prefix that nobody has; DataCite's for tests, 10.5072, is a placeholder and claims nothing.
+    return f"10.99999/{source}.{name}"
+
+
+def _relations(source: str, family: Family, place: int, *, is_copy: bool) -> Iterator[Related]:
+    """Yield what a member says of the others; Zenodo's versions have their concept DOI instead."""
+    if is_copy:
+        yield Related(relation="IsIdenticalTo", id=_doi(source, family.numbers[0]), scheme="doi")
+    elif place > 0 and source != "zenodo":
+        yield Related(relation="IsNewVersionOf", id=_doi(source, family.numbers[place - 1]), scheme="doi")

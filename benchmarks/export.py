@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from api.formats.forms import FORMS
+from benchmarks.building import build
 from benchmarks.corpus import Corpus
-from benchmarks.processes import process
-from benchmarks.report import last_line, machine, percentiles, say
-from benchmarks.search import build
+from benchmarks.processes import serving
+from benchmarks.report import last_line, machine, memory_mb, percentiles, say
 from index.store import Store
 
 TAKEN = 1 << 20
@@ -41,17 +41,16 @@ def main() -> None:
 
 
 def measured(folder: Path, records: int) -> dict[str, Any]:
-    with Store(folder / "store.sqlite") as store, process("serve", f"--data={folder}", "--port=0") as serving:
-        assert serving.stdout is not None
-        base = next(word for word in serving.stdout.readline().split() if word.startswith("http"))
-        build(store, Corpus(), records, folder)
+    with Store(folder / "store.sqlite") as store, serving(folder) as node:
+        base, pid = node.base, node.running.pid
+        build(store, Corpus(), records, folder, node)
         take(f"{base}/api/v1/export?format=ndjson")  # files are in memory from here on
-        before = memory_of(serving.pid)
+        before = memory_mb(pid)
         forms = {}
         for name in FORMS:
-            forms[name] = taken(f"{base}/api/v1/export?format={name}", serving.pid)
+            forms[name] = taken(f"{base}/api/v1/export?format={name}", pid)
             say(f"{name}: {forms[name]}")
-        newest = taken(f"{base}/api/v1/export?sort=newest", serving.pid)
+        newest = taken(f"{base}/api/v1/export?sort=newest", pid)
         began = time.perf_counter()
         take(f"{base}/api/v1/certificate")
         certificate = time.perf_counter() - began
@@ -77,7 +76,7 @@ def taken(address: str, pid: int) -> dict[str, float]:
     return {
         "rows_per_second": round(rows / seconds),
         "mb_per_second": round(length / seconds / 1e6, 1),
-        "memory_mb": memory_of(pid),
+        "memory_mb": memory_mb(pid),
     }
 
 
@@ -115,14 +114,6 @@ def while_exporting(base: str) -> dict[str, float]:
     finally:
         done.set()
         exporting.join()
-
-
-def memory_of(pid: int) -> float:
-    """Answer the memory of a process, without files it has mapped."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return round(
-        int(next(line for line in status.splitlines() if line.startswith("RssAnon:")).split()[1]) / 1000, 1
-    )
 
 
 if __name__ == "__main__":

@@ -24,8 +24,12 @@ class Load:
     seconds: list[float]
     whole: float
 
+    @property
+    def qps(self) -> float:
+        return len(self.seconds) / self.whole
+
     def shown(self) -> dict[str, float]:
-        return {**percentiles(self.seconds), "qps": round(len(self.seconds) / self.whole, 1)}
+        return {**percentiles(self.seconds), "qps": round(self.qps, 1)}
 
 
 def over_http(base: str, paths: Sequence[str], clients: int) -> Load:

@@ -1,134 +1,166 @@
-"""The peers of benchmarks/search.py: SQLite FTS5 on the same records, and Tantivy alone."""
+"""What is compared with Headwater in benchmarks/search.py, and the records as the peers take them.
+
+Peers hold the texts that Headwater's engine holds, in its one spelling, and are asked for what it makes of
+the words. So all answer the same question, and totals can be compared; stems are each one's own.
+"""
 
 from __future__ import annotations
 
-import sqlite3
-import threading
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeAlias
 
-import orjson
 import tantivy
 from tantivy import Occur
 
 from benchmarks.questions import SIZE, Question
+from benchmarks.report import say
 from index.engines.tantivy import TantivyEngine
-from index.entry import entry_of
-from index.query import Query, parse
-from index.search import restricted
+from index.query import Both, Either, Expanded, OneOf, Query, Words
+from index.record import Json
+from index.spelling import spellings, words
 from index.store import Store
+from index.sync import entries
 
-SCHEMA = """
-CREATE TABLE doc(
-  rid INTEGER PRIMARY KEY, newest INTEGER, source TEXT, license TEXT, access TEXT, year INTEGER, json BLOB);
-CREATE TABLE value(field TEXT, rid INTEGER, value TEXT, PRIMARY KEY(field, rid, value)) WITHOUT ROWID;
-CREATE VIRTUAL TABLE words USING
-  fts5(title, text, content='', tokenize='porter unicode61 remove_diacritics 2');
-"""
-SEVERAL = ("organism", "imaging_method")
-"""Facets with several values a record; the others are columns."""
+SEAM = " 0seam0 "
+"""Stands between two texts of a record, so that no phrase reaches over."""
+
+STEP = 10_000
+"""Revisions a peer takes in one transaction."""
 
 
-def fill(store: Store, file: Path, say: Callable[[str], None], step: int = 20_000) -> None:
-    """Write the records of a store into SQLite FTS5."""
-    with closing(sqlite3.connect(file)) as database:
-        database.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + SCHEMA)
-        for start in range(0, store.revision(), step):
-            current, _ = store.changes(start, start + step)
-            entries = [(entry_of(k.rid, k.revision, None, orjson.loads(k.json)), k.json) for k in current]
-            database.executemany(
-                "INSERT INTO doc VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (e["rid"], e["newest"], e["source"][0], (*e["license"], None)[0], e["access"][0],
-                     e.get("year"), json)
-                    for e, json in entries
-                ],
-            )  # fmt: skip
-            database.executemany(
-                "INSERT INTO words(rowid, title, text) VALUES (?, ?, ?)",
-                [(e["rid"], " ".join(e["title"]), "\n".join(e["text"])) for e, _ in entries],
-            )
-            database.executemany(
-                "INSERT INTO value VALUES (?, ?, ?)",
-                [(name, e["rid"], value) for e, _ in entries for name in SEVERAL for value in e[name]],
-            )
-            database.commit()
-            if start // step % 10 == 9:
-                say(f"  SQLite holds {start + step:,}")
-        database.executescript(
-            "CREATE INDEX by_newest ON doc(newest); INSERT INTO words(words) VALUES('optimize'); ANALYZE;"
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A record as a peer takes it."""
+
+    entry: Json
+    json: bytes
+
+    @property
+    def title(self) -> str:
+        return _plain(self.entry["title"])
+
+    @property
+    def text(self) -> str:
+        return _plain(self.entry["text"])
+
+    @property
+    def up(self) -> str:
+        """Its terms with all above them, as words that no text has."""
+        return " ".join(
+            as_word(id_) for name in ("organism_up", "imaging_method_up") for id_ in self.entry[name]
         )
 
+    def one(self, name: str) -> str | None:
+        """Answer the value of a field that has one at most."""
+        return next(iter(self.entry[name]), None)
 
-class SqliteFts:
-    """SQLite FTS5, asked as its documents advise: bm25 order, a temporary table of hits for facets."""
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self._own = threading.local()
+class Keeper(Protocol):
+    """A peer that holds the records itself."""
+
+    name: str
+
+    def reached(self) -> int:
+        """Answer the revision up to which it has taken records."""
+        ...
+
+    def take(self, rows: Sequence[Row], until: int) -> None:
+        """Take records up to a revision, all or nothing."""
+        ...
+
+    def finish(self) -> None:
+        """Make what searching wants, once all is taken; does nothing where that is there."""
+        ...
+
+
+class Peer(Protocol):
+    """A system that is asked what Headwater is asked."""
+
+    name: str
 
     def ask(self, question: Question) -> int:
         """Answer a question: hits with their records, total, facets; returns the total."""
-        database = self._database()
-        match = " ".join(f'"{word}"' for word in question.words)
-        match = f'"{" ".join(question.words)}"' if question.is_phrase else match
-        if question.facets:
-            return self._with_facets(database, question, match)
-        total = database.execute("SELECT count(*) FROM words WHERE words MATCH ?", (match,)).fetchone()[0]
-        if question.by_date:
-            until = question.after or 1 << 62
-            database.execute(
-                "SELECT json FROM words JOIN doc ON doc.rid = words.rowid WHERE words MATCH ? AND newest < ?"
-                " ORDER BY newest DESC LIMIT ?",
-                (match, until, SIZE),
-            ).fetchall()
-        else:
-            database.execute(
-                "SELECT json FROM (SELECT rowid FROM words WHERE words MATCH ?"
-                " ORDER BY bm25(words, 3.0, 1.0) LIMIT ?) AS best JOIN doc ON doc.rid = best.rowid",
-                (match, SIZE),
-            ).fetchall()
-        return int(total)
+        ...
 
-    def _with_facets(self, database: sqlite3.Connection, question: Question, match: str) -> int:
-        low, high = question.years or (0, 9999)
-        database.execute("DROP TABLE IF EXISTS temp.hit")
-        database.execute(
-            "CREATE TEMP TABLE hit AS SELECT doc.rid, bm25(words, 3.0, 1.0) AS score"
-            " FROM words JOIN doc ON doc.rid = words.rowid"
-            " WHERE words MATCH ? AND license = ? AND year BETWEEN ? AND ?",
-            (match, question.license, low, high),
-        )
-        database.execute(
-            "SELECT json FROM (SELECT rid FROM hit ORDER BY score LIMIT ?) JOIN doc USING (rid)", (SIZE,)
-        ).fetchall()
-        for name in question.facets:
-            if name in SEVERAL:
-                counting = (
-                    "SELECT value, count(*) FROM hit JOIN value ON value.field = ? AND value.rid = hit.rid"
-                    " GROUP BY 1 ORDER BY 2 DESC LIMIT 10"
-                )
-                database.execute(counting, (name,)).fetchall()
-            else:
-                counting = (
-                    f"SELECT {name}, count(*) FROM hit JOIN doc USING (rid)"
-                    " GROUP BY 1 ORDER BY 2 DESC LIMIT 10"
-                )
-                database.execute(counting).fetchall()
-        return int(database.execute("SELECT count(*) FROM hit").fetchone()[0])
 
-    def _database(self) -> sqlite3.Connection:
-        if not hasattr(self._own, "database"):
-            self._own.database = sqlite3.connect(f"file:{self.file}?mode=ro", uri=True)
-            self._own.database.execute("PRAGMA cache_size=-200000")
-            self._own.database.execute("PRAGMA mmap_size=8000000000")
-            self._own.database.execute("PRAGMA temp_store=MEMORY")
-        return self._own.database  # type: ignore[no-any-return]
+def fill(store: Store, keepers: Sequence[Keeper]) -> None:
+    """Bring peers to the store's revision; each goes on where it was."""
+    last = store.revision()
+    for start in range(min((keeper.reached() for keeper in keepers), default=last), last, STEP):
+        until = min(start + STEP, last)
+        current, _over = store.changes(start, until)
+        made = entries(store, current)
+        rows = [Row(entry, kept.json) for entry, kept in zip(made, current, strict=True)]
+        for keeper in keepers:
+            if keeper.reached() < until:
+                keeper.take(rows, until)
+        if until % (20 * STEP) == 0:
+            say(f"  peers hold the records up to revision {until:,}")
+    for keeper in keepers:
+        keeper.finish()
+
+
+def _plain(texts: Sequence[str]) -> str:
+    """Write texts as words with spaces between: PostgreSQL sees paths and addresses in other signs."""
+    return SEAM.join(" ".join(words(text)) for text in texts)
+
+
+def as_word(id_: str) -> str:
+    """Write the id of a term as one word."""
+    return id_.lower().replace(":", "")
+
+
+# ---- questions as texts ------------------------------------------------------------------------
+
+Phrase: TypeAlias = Callable[[Sequence[str]], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """How a peer writes a search."""
+
+    phrase: Phrase
+    """Words that must stand together."""
+    term: Callable[[str], str]
+    """The word of a term's id."""
+    both: str
+    either: str
+
+    def write(self, query: Query) -> str:
+        """Write a query.
+
+        Raises:
+            TypeError: it has a part that no question of the benchmark has.
+        """
+        match query:
+            case Words(prefix=False, fuzzy=0, slop=0, field=None):
+                cut = dict.fromkeys(tuple(words(each)) for each in spellings(query.text))
+                return self._joined(self.either, [self.phrase(each) for each in cut])
+            case OneOf("organism_up" | "imaging_method_up", values):
+                return self._joined(self.either, [self.term(as_word(value)) for value in values])
+            case Expanded(part, also):
+                return self._joined(self.either, [self.write(each) for each in (part, *also)])
+            case Both(parts):
+                return self._joined(self.both, [self.write(part) for part in parts])
+            case Either(parts):
+                return self._joined(self.either, [self.write(part) for part in parts])
+            case _:
+                message = f"{query} cannot be asked of a peer"
+                raise TypeError(message)
+
+    def _joined(self, how: str, parts: Sequence[str]) -> str:
+        return parts[0] if len(parts) == 1 else f"({how.join(parts)})"
+
+
+# ---- Tantivy alone -----------------------------------------------------------------------------
 
 
 class RawTantivy:
-    """The library in this process, on the same index: no HTTP, no records, no highlights, no parsing."""
+    """The library in this process, on the same index: no HTTP, no records, highlights, parsing or groups."""
+
+    name = "tantivy"
 
     def __init__(self, folder: Path) -> None:
         self.snapshot = TantivyEngine(folder).snapshot()
@@ -137,12 +169,7 @@ class RawTantivy:
 
     def prepare(self, questions: Sequence[Question]) -> None:
         """Make the queries."""
-        for question in questions:
-            query = self.snapshot.queries.compile(_query(question))
-            if question.after:
-                before = self.snapshot.queries.range("newest", None, question.after - 1)
-                query = tantivy.Query.boolean_query([(Occur.Must, query), (Occur.Must, before)])
-            self._made[id(question)] = query
+        self._made = {id(question): self._query(question) for question in questions}
 
     def ask(self, question: Question) -> int:
         """Answer a question: record numbers, total and facets; returns the total."""
@@ -156,14 +183,13 @@ class RawTantivy:
 
     def place(self, question: Question, depth: int) -> int | None:
         """Answer the sort key of the hit at a depth, if there are so many."""
-        query = self.snapshot.queries.compile(_query(question))
+        query = self.snapshot.queries.compile(question.whole)
         hits = self.searcher.search(query, limit=1, offset=depth - 1, order_by_field="newest").hits
         return int(hits[0][0]) if hits else None
 
-
-def _query(question: Question) -> Query:
-    words = " ".join(question.words)
-    asked: dict[str, list[str]] = {}
-    if question.license and question.years:
-        asked = {"license": [question.license], "year": [f"{question.years[0]}..{question.years[1]}"]}
-    return restricted(parse(f'"{words}"' if question.is_phrase else words), asked)
+    def _query(self, question: Question) -> tantivy.Query:
+        query = self.snapshot.queries.compile(question.whole)
+        if not question.after:
+            return query
+        before = self.snapshot.queries.range("newest", None, question.after - 1)
+        return tantivy.Query.boolean_query([(Occur.Must, query), (Occur.Must, before)])

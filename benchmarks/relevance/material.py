@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from benchmarks.search import keep
+from benchmarks.building import keep
 from harvester import registry
 from harvester.reading import attempt, documents_in
 from harvester.rehearse import REPLICAS

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache, lru_cache
 
 from index import vocab
@@ -43,11 +43,12 @@ _HYPHEN = "-\u2010\u2011\u2012\u2013\u00ad"
 _HYPHENED = re.compile(rf"(?<![^\W_])[^\W_]++(?:[{_HYPHEN}][^\W_]++){{1,3}}")
 _SLASHED = re.compile(r"(?<![^\W_])[^\W_]++/[^\W_]++")
 _ACRONYMS = re.compile(r"([A-Z]{2,}\d*|[a-z]{1,3}[A-Z]{2,})s")
+_HYPHENS, _SLASH = re.compile(f"[{_HYPHEN}]"), re.compile("/")
 _UMLAUT = re.compile("[äöü]")
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
-_SEAM = "\x00"
-"""Stands between texts; no text of a record holds control characters."""
+SHORT = 120
+"""Characters; longer texts are seldom met twice."""
 
 LONGEST_JOINED = 40
 """Characters; beyond, a word with hyphens is a path or a sequence, which nobody writes as one word."""
@@ -101,11 +102,9 @@ def searchable(texts: Iterable[str]) -> list[str]:
 
     Made for texts that people write; names of files and identifiers take `normal` alone.
     """
-    held = _SEAM.join(texts)  # in one go, which takes half the time; records have dozens of short texts
-    if not held:
-        return []
-    also = " ".join(dict.fromkeys(_joined(held)))
-    return [*normal(held).split(_SEAM), *([also] if also else [])]
+    written = [_short(text) if len(text) <= SHORT else _long(text) for text in texts]
+    also = " ".join(dict.fromkeys(word for _, words in written for word in words))
+    return [*(text for text, _ in written), *([also] if also else [])]
 
 
 def spellings(text: str) -> tuple[str, ...]:
@@ -195,17 +194,31 @@ def _table() -> dict[str, str]:
     return {row["word"]: row["as"] for row in vocab.rows("spellings")}
 
 
-def _joined(text: str) -> Iterator[str]:
-    """Yield how a text's words may also be written: without hyphens, umlauts in letters, unchanged."""
-    found = _WORD.findall(text if text.isascii() else unicodedata.normalize("NFKC", text))
-    yield from filter(None, map(_also, dict.fromkeys(found)))
-    for pattern, sign in ((_HYPHENED, _HYPHEN), (_SLASHED, "/")):
-        if not any(each in text for each in sign):
-            continue
-        for match in pattern.finditer(text):
-            joined = normal(_glued(match))
-            if joined.isalnum() and len(joined) <= LONGEST_JOINED:
-                yield joined
+def _written(text: str) -> tuple[str, tuple[str, ...]]:
+    """Write a text, and yield how its words may be written besides: unchanged, joined, umlauts in letters."""
+    parts = _CUT.split(_cleaned(text))
+    found = parts[1::2]
+    parts[1::2] = map(_word, found)
+    if not text.isascii():  # what hides a letter is gone from the parts, and umlauts with it
+        found = _WORD.findall(unicodedata.normalize("NFKC", text))
+    also = dict.fromkeys(filter(None, map(_also, found)))
+    for pattern, signs in ((_HYPHENED, _HYPHENS), (_SLASHED, _SLASH)):
+        if signs.search(text):
+            also |= dict.fromkeys(filter(None, map(_joined, pattern.findall(text))))
+    return "".join(parts), tuple(also)
+
+
+_short = lru_cache(maxsize=100_000)(_written)
+"""Names, keywords and places: many records have the same."""
+_long = lru_cache(maxsize=64)(_written)
+"""A description is part of two fields of its entry."""
+
+
+@lru_cache(maxsize=50_000)
+def _joined(word: str) -> str | None:
+    """Join a word with hyphens; None where that is no word."""
+    joined = normal(_glue(word))
+    return joined if joined.isalnum() and len(joined) <= LONGEST_JOINED else None
 
 
 @lru_cache(maxsize=200_000)

@@ -36,6 +36,8 @@ _APOSTROPHE = re.compile(r"['\u2019\u02bc]")
 _PIECE = re.compile(
     r"([^\W_](?:[^\W_]|[\u00ad\u0300-\u036f])*(?:['\u2019\u02bc]s(?![^\W_]))?)", re.IGNORECASE
 )
+_ASCII_PIECE = re.compile(r"([A-Za-z0-9]+(?:'[sS](?![A-Za-z0-9]))?)")
+"""What `_PIECE` cuts of the texts that most are, in half the time."""
 _MARKS = re.compile("[\u00ad\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
 _WORD, _CUT = re.compile(r"[^\W_]+"), re.compile(r"([^\W_]+)")
 _HYPHEN = "-\u2010\u2011\u2012\u2013\u00ad"
@@ -133,7 +135,7 @@ def pieces(text: str) -> list[str]:
 
     Letters with marks of their own are one word with them, as they are once they are put right.
     """
-    return _PIECE.split(text)
+    return (_ASCII_PIECE if text.isascii() else _PIECE).split(text)
 
 
 def words(text: str) -> list[str]:

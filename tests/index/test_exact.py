@@ -102,6 +102,7 @@ def few_terms(steps: tuple[int, ...]) -> Iterator[None]:
     """Let a segment list so few terms that lists must be counted again and made longer."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(counting, "STEPS", steps)
+        patch.setattr(counting, "SEGMENT_TERMS", steps[0])
         patch.setattr(leaders, "MEMBERS", steps[0] + 1)
         yield
 

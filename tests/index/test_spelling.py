@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from index import spelling
 from index.marking import Marker, Sought
 from index.spelling import beginnings, key, normal, searchable, spellings, words
 
@@ -160,3 +161,8 @@ def test_marking_adds_marks_and_takes_nothing_away(text: str, asked: list[str], 
     if marked is not None:
         plain = html.unescape(marked.replace("<mark>", "").replace("</mark>", ""))
         assert plain in text
+
+
+@given(st.text(alphabet="aB1's -_.S", max_size=14))
+def test_texts_without_accents_are_cut_in_a_quicker_way_that_gives_the_same(text: str) -> None:
+    assert spelling.pieces(text) == spelling._PIECE.split(text)

@@ -45,3 +45,7 @@ class Beside:
         if self._running < CORES:
             return self._pool.submit(work, *args, **named).result
         return lambda: work(*args, **named)
+
+
+BESIDE = Beside()
+"""One for the process: it knows of all searches."""

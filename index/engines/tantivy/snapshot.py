@@ -20,7 +20,7 @@ from index.engines import (
     Tombstones,
 )
 from index.engines.tantivy.asked import Asked, State, nothing_counted
-from index.engines.tantivy.beside import Beside
+from index.engines.tantivy.beside import BESIDE
 from index.engines.tantivy.groups import Collapsed, Groups
 from index.engines.tantivy.help import Reading, TantivyHelp
 from index.engines.tantivy.leaders import Ordering, Ranked, leaders
@@ -28,8 +28,6 @@ from index.engines.tantivy.queries import Compiler, unscored
 from index.engines.tantivy.ranking import ranked
 from index.entry import ASIDE, GROUP_FIELDS, OPEN_END, OVER, WITHDRAWN
 from index.query import OneOf, Query, highlights
-
-_BESIDE = Beside()
 
 ORDERINGS: Mapping[Sort, Ordering] = {
     "relevance": Ordering(None, is_descending=True),
@@ -85,9 +83,9 @@ class TantivySnapshot:
         collapsed = asked.collapsed(query, wanted)
         if after is not None and after.grouping != asked.grouping(query):
             raise Regrouped(after.grouping)
-        with _BESIDE.search():
+        with BESIDE.search():
             has_counts = counts.facets or counts.histograms
-            counted = _BESIDE.begin(asked.count, query, counts) if has_counts else nothing_counted
+            counted = BESIDE.begin(asked.count, query, counts) if has_counts else nothing_counted
             page, total, following, members = self._page(wanted, sort, size, after, collapsed)
             facet_counts, histograms, uncounted = counted()
         addresses = [address for _, address in page]

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 
-from index.spelling import normal, pieces
+from index.spelling import normal, pieces, with_initials
 
+Spans = list[tuple[int, int]]
 Cut = Callable[[str], Sequence[str]]
 
 WORDS_KEPT = 200_000
@@ -42,18 +43,37 @@ class Marker:
         Returns:
             HTML, escaped, with <mark> around what was found.
         """
+        sought = tuple(sought)
+        if text.isascii() and all(len(each.stems) == 1 for each in sought):
+            spans = self._alone(text, sought)
+        else:
+            spans = self._together(text, sought)
+        if not spans:
+            return None
+        begin, end = _window(text, spans, length)
+        return _marked(text, begin, end, spans)
+
+    def _alone(self, text: str, sought: Sequence[Sought]) -> Spans:
+        """Find words that are sought one by one: only those are cut that may be it, one in fifteen."""
+        whole = {each.stems[0] for each in sought if not each.prefix}
+        begun = tuple(each.stems[0] for each in sought if each.prefix)
+        candidates = with_initials(frozenset(each.stems[0][0] for each in sought))
+        return [
+            found.span()
+            for found in candidates.finditer(text)
+            if any(stem in whole or stem.startswith(begun) for stem in self._stems(found[0]))
+        ]
+
+    def _together(self, text: str, sought: Sequence[Sought]) -> Spans:
+        """Find words that must follow each other, or stand in a text with accents."""
         # Twenty texts are marked per page of results: what is done per word is done by built-in functions.
         parts = pieces(text)
         cut = list(map(self._stems, parts[1::2]))
         stems = [stem for each in cut for stem in each]
         runs = [(at, at + len(each.stems)) for each in sought for at in _places(each, stems)]
-        if not runs:
-            return None
         ends = list(accumulate(map(len, parts)))
         word = [at for at, each in enumerate(cut) for _ in each]
-        spans = sorted({(ends[2 * word[first]], ends[2 * word[last - 1] + 1]) for first, last in runs})
-        begin, end = _window(text, spans, length)
-        return _marked(text, begin, end, spans)
+        return sorted({(ends[2 * word[first]], ends[2 * word[last - 1] + 1]) for first, last in runs})
 
 
 def _places(sought: Sought, stems: Sequence[str]) -> list[int]:

@@ -138,6 +138,24 @@ def pieces(text: str) -> list[str]:
     return (_ASCII_PIECE if text.isascii() else _PIECE).split(text)
 
 
+@lru_cache(maxsize=1_000)
+def with_initials(initials: frozenset[str]) -> re.Pattern[str]:
+    """Answer what finds, in ASCII, the words that may begin so or hold a word that does, once put right.
+
+    Rules leave the first letter of a word, or make an e of it ("oedema", "aetiology"); what the table says of
+    a word may begin otherwise, and "RNAseq" becomes two words.
+    """
+    letters = "".join(map(re.escape, sorted({*initials, *("ao" if "e" in initials else "")})))
+    others = [
+        re.escape(word)
+        for word, written in _table().items()
+        if not initials.isdisjoint(each[0] for each in words(normal(written)))
+    ]
+    ways = "|".join([f"[{letters}][a-z0-9]*", *others, *(["[a-z]{2,5}seq"] if "s" in initials else [])])
+    begin, end = r"(?<![a-z0-9])(?!(?<=[a-z0-9]')s(?![a-z0-9]))", "(?![a-z0-9])"  # a possessive is no word
+    return re.compile(rf"{begin}(?:{ways})s?{end}(?:'s{end})?", re.IGNORECASE | re.ASCII)
+
+
 def words(text: str) -> list[str]:
     """Cut a text into words, as engines do: letters and digits."""
     return _WORD.findall(text)

@@ -18,9 +18,9 @@ from api import searching
 from api.feeds import ATOM
 from api.match import MOST_BYTES, MOST_ROWS, STREAMED_FROM
 from api.node import NODE
-from index.record import Record
+from index.record import Record, Term
 from index.sync import sync
-from tests.api.serving import FULL, Client, served
+from tests.api.serving import Client, served
 from tests.api.test_cli import run
 from tests.index.filling import fill
 
@@ -89,14 +89,23 @@ async def test_similar_records_are_on_the_page_and_in_the_api(client: Client) ->
     assert found == []
     assert client.app is not None
     node = client.app[NODE]
-    fill(node.store, [Record(id="demo:fish", source="demo", title="Fish", organisms=FULL.organisms)])
+    xenopus = (Term(label="Xenopus laevis", id="NCBITaxon:8355"),)
+    toad = Record(
+        id="demo:toad-1", source="demo", title="Toad", organisms=xenopus, concept_doi="10.1234/toad"
+    )
+    frogs = [
+        Record(id="demo:frog", source="demo", title="Frog", organisms=xenopus),
+        toad,
+        toad.model_copy(update={"id": "demo:toad-2"}),
+    ]
+    fill(node.store, frogs)
     sync(node.store, node.engine)
-    found = (await get(client, "/api/v1/records/demo:one/similar"))["similar"]
-    assert [one["id"] for one in found] == ["demo:fish"]  # its copies are its family
-    assert found[0]["shared"] == [{"field": "organism", "value": "Danio rerio", "records": 7}]
-    page = await (await client.get("/records/demo:one")).text()
-    assert '<a href="/records/demo:fish">Fish</a>' in page
-    assert "shares Danio rerio" in page
+    found = (await get(client, "/api/v1/records/demo:toad-1/similar"))["similar"]
+    assert [one["id"] for one in found] == ["demo:frog"]  # the other toad is its family
+    assert found[0]["shared"] == [{"field": "organism", "value": "Xenopus laevis", "records": 3}]
+    page = await (await client.get("/records/demo:toad-1")).text()
+    assert '<a href="/records/demo:frog">Frog</a>' in page
+    assert "shares Xenopus laevis" in page
     await get(client, "/api/v1/records/demo:one/similar?size=51", 400)
     await get(client, "/api/v1/records/demo:none/similar", 404)
 

@@ -19,7 +19,7 @@ from index.values.imaging_methods import IMAGING_METHODS
 from index.values.organisms import ORGANISMS
 from index.values.terms import Vocabulary
 
-ENTRY_VERSION = 7
+ENTRY_VERSION = 8
 """Part of the engine's fingerprint: raised when an entry changes, so that engines are rebuilt."""
 
 TOKEN_FIELDS = (
@@ -36,13 +36,21 @@ ID_FIELDS = ("funder_id", "affiliation_id", "creator_id")
 
 DAY_FIELDS = ("published", "updated")
 """Days, as numbers like 20210228; `_end` is the last day a partial date may mean."""
-UP_FIELDS = {"organism": "organism_up", "imaging_method": "imaging_method_up"}
-"""Fields that hold a term and all above it, by the field of the term alone: "Mammalia" finds a mouse."""
 
 FACETS = (*TOKEN_FIELDS, "year")
 
 UP_FIELDS = {"organism": "organism_up", "imaging_method": "imaging_method_up"}
 """Fields that hold a term and all above it, by the field of the term alone: "Mammalia" finds a mouse."""
+
+TOGETHER_FIELDS = {"organism": "organism_together", "imaging_method": "imaging_method_together"}
+"""Fields that hold all terms of a record as one token, by the field of the term alone. Few combinations of
+terms are met, so a hierarchy is counted by them: one value for each record where `UP_FIELDS` have a dozen."""
+
+AND = "\x1f"
+"""Stands between the terms of such a token; no term has it, because folding takes it for a space."""
+TOO_LONG = AND
+"""Stands for terms that would make a token longer than `LONGEST_TOGETHER` characters."""
+LONGEST_TOGETHER = 1_000
 
 GROUP_FIELDS = ("family", "version")
 """Numbers of the groups that `collapse` makes one hit of: the lowest record number of the group."""
@@ -103,6 +111,7 @@ def entry_of(rid: int, revision: int, to_revision: int | None, record: Json) -> 
         "linked": list(_linked(record)),
         **tokens,
         **up_of(tokens),
+        **_together_of(tokens),
         "none": [*(name for name, values in tokens.items() if not values), *(() if published else ("year",))],
         **_ids_of(record),
         "has": list(_has(record)),
@@ -144,9 +153,20 @@ def tokens_of(record: Json) -> dict[str, list[str]]:
 
 def up_of(tokens: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     """Answer the terms of a record with all terms above them, by field."""
+    return {up: with_above(field, tokens[field]) for field, up in UP_FIELDS.items()}
+
+
+def with_above(field: str, terms: Iterable[str]) -> list[str]:
+    """Answer terms of a hierarchy with all above them."""
+    parents = VOCABULARIES[field].parents
+    return list(dict.fromkeys(each for term in terms for each in (term, *parents(term))))
+
+
+def _together_of(tokens: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     return {
-        up: _unique(term for token in tokens[field] for term in (token, *VOCABULARIES[field].parents(token)))
-        for field, up in UP_FIELDS.items()
+        field: [together if len(together) <= LONGEST_TOGETHER else TOO_LONG]
+        for name, field in TOGETHER_FIELDS.items()
+        if (together := AND.join(sorted(tokens[name])))
     }
 
 

@@ -97,14 +97,7 @@ class Vocabulary:
 
     def parents(self, id_: str | None) -> list[str]:
         """Answer all known ids above an id, nearest first; in a loop of parents none is above itself."""
-        found: dict[str, None] = {}
-        level = [row] if (row := self._table.row(id_ or "")) else []
-        while level:
-            above = dict.fromkeys(parent for row in level for parent in row.parents)
-            rows = [self._table.row(each) for each in above if each not in found and each != id_]
-            level = [row for row in rows if row is not None]
-            found |= dict.fromkeys(row.id for row in level)
-        return list(found)
+        return list(self._table.above(id_ or ""))
 
 
 def _means(text: str, canonical: str) -> bool:

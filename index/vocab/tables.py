@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Protocol
+
+TERMS_KEPT = 50_000
+"""Terms, and ways up from one, that a table remembers."""
 
 HYPHENS = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"))
 
@@ -34,6 +37,10 @@ class Table(Protocol):
 
     def row(self, id_: str) -> Row | None:
         """Answer a term; None when the table does not hold it."""
+        ...
+
+    def above(self, id_: str) -> tuple[str, ...]:
+        """Answer all terms above one, nearest first; in a loop of parents none is above itself."""
         ...
 
     def named(self, folded: str) -> str | None:
@@ -60,6 +67,10 @@ class Bundled:
 
     def __init__(self, rows: Iterable[Mapping[str, str]]) -> None:
         self.rows = {row["id"]: _row_of(row) for row in rows}
+        self._above = lru_cache(TERMS_KEPT)(lambda id_: _walk(self.row, id_))
+
+    def above(self, id_: str) -> tuple[str, ...]:
+        return self._above(id_)
 
     def row(self, id_: str) -> Row | None:
         return self.rows.get(id_)
@@ -101,7 +112,11 @@ class Kept:
         self._file = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
         self.fingerprint = self._all("SELECT value FROM about WHERE name = 'fingerprint'")[0][0]
         # Bound here, so that a table that is no longer in use is let go with what it remembers.
-        self._row, self._one = lru_cache(50_000)(self._read_row), lru_cache(50_000)(self._read_one)
+        self._row, self._one = lru_cache(TERMS_KEPT)(self._read_row), lru_cache(TERMS_KEPT)(self._read_one)
+        self._above = lru_cache(TERMS_KEPT)(lambda id_: _walk(self.row, id_))
+
+    def above(self, id_: str) -> tuple[str, ...]:
+        return self._above(id_)
 
     def row(self, id_: str) -> Row | None:
         return self._row(id_)
@@ -126,6 +141,18 @@ class Kept:
     def _all(self, statement: str, *asked: str) -> list[tuple[str, ...]]:
         with self._lock:
             return self._file.execute(statement, asked).fetchall()
+
+
+def _walk(row_of: Callable[[str], Row | None], id_: str) -> tuple[str, ...]:
+    """Walk up level by level."""
+    found: dict[str, None] = {}
+    level = [row] if (row := row_of(id_)) else []
+    while level:
+        above = dict.fromkeys(parent for row in level for parent in row.parents)
+        rows = [row_of(each) for each in above if each not in found and each != id_]
+        level = [row for row in rows if row is not None]
+        found |= dict.fromkeys(row.id for row in level)
+    return tuple(found)
 
 
 def _row_of(row: Mapping[str, str]) -> Row:

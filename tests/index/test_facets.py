@@ -15,7 +15,7 @@ from index.families.decisions import decide
 from index.hierarchy import TOP, children, parents
 from index.listing import Wanted
 from index.query import BadQuery
-from index.record import Dates, Files, License, Record
+from index.record import Dates, Files, License, Record, Term
 from index.search import Catalogue, Request
 from index.store import Store
 from index.sync import sync
@@ -112,6 +112,17 @@ def test_a_hierarchy_opens_level_by_level(made: Made) -> None:
     assert sum(value.count for value in under) == 2
     found = [searched.search(Request(filters={"organism": [value.value]})).total for value in under]
     assert found == [value.count for value in under]
+
+
+def test_a_record_of_a_hundred_organisms_is_counted_like_any_other(made: Made) -> None:
+    crowd = tuple(Term(label=f"an organism that no vocabulary knows, number {n}") for n in range(100))
+    searched = made(a(1, organisms=(*crowd, MOUSE)), a(2, organisms=(MOUSE,)), a(3))
+    facet = searched.search(Request(facets=("organism",), facet_size=200)).facets["organism"]
+    counts = {value.value: value.count for value in facet.values}
+    assert len(counts) == 101
+    assert (counts[MOUSE.id or ""], counts[crowd[7].label], facet.missing) == (2, 1, 1)
+    page = searched.facet(Request(), Wanted("organism", parent="Mammalia"))
+    assert sum(value.count for value in page.values) == 2
 
 
 def test_what_has_two_parents_stands_under_both() -> None:

@@ -26,7 +26,16 @@ import tantivy
 from index.engines import SnapshotGone
 from index.engines.tantivy.queries import LAST_DAYS, NAMES, TEXTS, Compiler, analyzer
 from index.engines.tantivy.snapshot import TantivySnapshot
-from index.entry import DAY_FIELDS, ENTRY_VERSION, GROUP_FIELDS, ID_FIELDS, RID_BITS, TOKEN_FIELDS, UP_FIELDS
+from index.entry import (
+    DAY_FIELDS,
+    ENTRY_VERSION,
+    GROUP_FIELDS,
+    ID_FIELDS,
+    RID_BITS,
+    TOGETHER_FIELDS,
+    TOKEN_FIELDS,
+    UP_FIELDS,
+)
 from index.record import Json
 from index.vocab import fingerprint as vocabulary
 
@@ -42,9 +51,11 @@ def _schema() -> tantivy.Schema:
     for name in dict.fromkeys(TEXTS.values()):
         builder.add_text_field(name, tokenizer_name="words")
     builder.add_text_field(NAMES, tokenizer_name="plain", index_option="basic")
-    for name in ("key", "aside", "grouped", "has", "identifier", "linked", "titled", "complete", *ID_FIELDS):
+    for name in ("key", "aside", "grouped", "has", "identifier", "linked", "titled", "complete"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
-    for name in (*TOKEN_FIELDS, *UP_FIELDS.values(), "none"):
+    for name in (*ID_FIELDS, *UP_FIELDS.values()):
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
+    for name in (*TOKEN_FIELDS, *TOGETHER_FIELDS.values(), "none"):
         builder.add_text_field(name, fast=True, tokenizer_name="raw", index_option="basic")
     numbers = ("rid", "from_revision", "to_revision", "year", "bytes", "newest", "oldest", "largest")
     for name in (*numbers, *GROUP_FIELDS, "regrouped", *DAY_FIELDS, *LAST_DAYS.values()):
@@ -58,8 +69,8 @@ def fingerprint() -> str:
     Another fingerprint means: make it again.
     """
     made_with = [
-        ENTRY_VERSION, version("tantivy").rsplit(".", 1)[0], TOKEN_FIELDS, ID_FIELDS, UP_FIELDS, RID_BITS,
-        GROUP_FIELDS, vocabulary(),
+        ENTRY_VERSION, version("tantivy").rsplit(".", 1)[0], TOKEN_FIELDS, ID_FIELDS, UP_FIELDS,
+        TOGETHER_FIELDS, RID_BITS, GROUP_FIELDS, vocabulary(),
     ]  # fmt: skip
     return hashlib.blake2b(json.dumps(made_with).encode(), digest_size=8).hexdigest()
 

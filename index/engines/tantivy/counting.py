@@ -8,6 +8,7 @@ have come before. Else more terms are listed, and at last all.
 from __future__ import annotations
 
 import heapq
+from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice, pairwise
@@ -19,7 +20,7 @@ from index.engines import Bar, FacetCount, HistogramCount
 from index.engines.tantivy.beside import BESIDE
 from index.engines.tantivy.groups import Collapsed, count, together
 from index.engines.tantivy.queries import Compiler
-from index.entry import UP_FIELDS
+from index.entry import AND, TOGETHER_FIELDS, TOO_LONG, UP_FIELDS, with_above
 from index.values.sizes import LARGEST
 
 Raw: TypeAlias = Any  # what Tantivy's stubs leave open
@@ -88,7 +89,7 @@ class Counter:
                 what costs; one by one, six facets under a filter took 171 ms of a processor and not 20 (p95).
         """
         self.searcher, self.queries, self.wanted, self.collapsed = searcher, queries, wanted, collapsed
-        self._fields = tuple(dict.fromkeys(of for name in fields for of in (name, UP_FIELDS.get(name, name))))
+        self._fields = tuple(dict.fromkeys(TOGETHER_FIELDS.get(name, name) for name in fields))
         self._answers: dict[tuple[str, int], Raw] = {}
         self._recounted: dict[tuple[str, str], int] = {}
 
@@ -113,7 +114,7 @@ class Counter:
 
     def above(self, name: str) -> dict[str, int]:
         """Answer every value of a hierarchy, stated or above one that is, with its count."""
-        return dict(self._ranked(UP_FIELDS[name], self._complete(UP_FIELDS[name], "")))
+        return dict(self._ranked(UP_FIELDS[name], self._hierarchy(name)[1]))
 
     def histogram(self, name: str) -> HistogramCount:
         """Count years, or sizes by powers of ten; what has none is told beside."""
@@ -164,11 +165,29 @@ class Counter:
 
     def _whole(self, name: str, prefix: str) -> _Listed:
         """List every value; of a hierarchy those that are stated, each with all that is below it."""
-        listed = self._complete(name, prefix)
         if name not in UP_FIELDS:
-            return listed
-        below = dict(self._complete(UP_FIELDS[name], "").values)
-        return _Listed(tuple((value, below[value]) for value, _ in listed.values), listed.missing, 0)
+            return self._complete(name, prefix)
+        stated, above = self._hierarchy(name)
+        below = dict(above.values)
+        values = tuple((value, below[value]) for value, _ in stated.values if value.startswith(prefix))
+        return _Listed(values, stated.missing, 0)
+
+    def _hierarchy(self, name: str) -> tuple[_Listed, _Listed]:
+        """List the terms that are stated, and those with all above them."""
+        answer = self._answer(TOGETHER_FIELDS[name], STEPS[-1])
+        counts = {str(bucket["key"]): int(bucket["doc_count"]) for bucket in answer["buckets"]}
+        if answer["sum_other_doc_count"] or TOO_LONG in counts:
+            return self._complete(name, ""), self._complete(UP_FIELDS[name], "")
+        missing = counts.pop(MISSING, 0)
+        stated: Tally[str] = Tally()
+        above: Tally[str] = Tally()
+        for token, documents in counts.items():
+            terms = token.split(AND)
+            for term in terms:
+                stated[term] += documents
+            for term in with_above(name, terms):
+                above[term] += documents
+        return _Listed(tuple(stated.items()), missing, 0), _Listed(tuple(above.items()), 0, 0)
 
     def _complete(self, name: str, prefix: str) -> _Listed:
         if name == "year":
@@ -276,8 +295,8 @@ def _terms(name: str, size: int) -> dict[str, Raw]:
 
 
 def _first_step(name: str) -> int:
-    """Answer how many terms are listed first; of a hierarchy all are needed, to tell what is below which."""
-    return STEPS[-1] if name in UP_FIELDS or name in UP_FIELDS.values() else STEPS[0]
+    """Answer how many terms are listed first; of a hierarchy all are needed, to tell what is above which."""
+    return STEPS[-1] if name in TOGETHER_FIELDS.values() else STEPS[0]
 
 
 def _nothing(name: str) -> str | int:

@@ -11,8 +11,9 @@ candidate set is a number of some 200,000 bits, one value of a facet another, an
 from __future__ import annotations
 
 import threading
+from array import array
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from itertools import groupby
 from typing import TypeAlias, cast
@@ -24,6 +25,12 @@ from index.engines.tantivy.queries import Compiler, unscored
 
 MASKS = 512
 """Masks of facet values that a table keeps; one of 150,000 grouped documents takes 25 kB."""
+
+NO_BIT = -1 << 31
+"""Where no version that is grouped began: whoever looks there anyway meets an IndexError."""
+
+SPARSE = 32
+"""An array of four bytes for so many revisions takes as much memory as a dict takes for one."""
 
 UNGROUPED = "0.0"
 """The grouping of candidates of which none is in a group."""
@@ -39,10 +46,12 @@ class Table:
     """The grouped documents of one state, each with its bit."""
 
     def __init__(self, members: Iterable[Group]) -> None:
-        self._bits: dict[int, int] = {}
+        ordered = sorted(members)
+        self._members = len(ordered)
+        self._bits = _by_revision([revision for _, revision in ordered])
         guards: list[int] = []
         at = 0
-        for _, group in groupby(sorted(members), key=lambda member: member[0]):
+        for _, group in groupby(ordered, key=lambda member: member[0]):
             for _, revision in group:
                 self._bits[revision] = at
                 at += 1
@@ -55,11 +64,12 @@ class Table:
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        return len(self._bits)
+        return self._members
 
     def mask(self, revisions: Iterable[int]) -> int:
         """Answer the number in which the versions that began at these revisions are set."""
-        return self._number(map(self._bits.__getitem__, revisions))
+        bits = self._bits
+        return self._number([bits[revision] for revision in revisions])
 
     def others(self, mask: int) -> int:
         """Answer the mask of all that are not set."""
@@ -87,10 +97,19 @@ class Table:
 
     def _number(self, places: Iterable[int]) -> int:
         # As a text of binary digits: setting bits one by one would copy the number for each.
-        digits = bytearray(b"0") * (self._width + 1)
+        digits, last = bytearray(b"0") * (self._width + 1), self._width
         for place in places:
-            digits[-1 - place] = 49
+            digits[last - place] = 49
         return int(digits, 2)
+
+
+def _by_revision(revisions: Sequence[int]) -> dict[int, int] | array[int]:
+    """Answer what keeps the bit of each revision: an array where it is not much larger than a dict.
+
+    Looking 25,000 of them up, in the order of the index, takes an array half the time.
+    """
+    end = max(revisions, default=-1) + 1
+    return array("i", [NO_BIT]) * end if end <= SPARSE * len(revisions) else {}
 
 
 class Tables:
@@ -144,19 +163,21 @@ class Groups:
         """List what a query finds, in no order."""
         if not most:
             return []
-        return [address for _, address in self.searcher.search(query, limit=most, count=False).hits]
+        return _addresses(self.searcher.search(query, limit=most, count=False))
 
     def mask(self, query: tantivy.Query) -> int:
         """Answer the mask of the grouped documents that a query finds, or by those it does not, if fewer."""
         table, clauses = self.table, [(Occur.Must, self.grouped), (Occur.Must, unscored(query))]
-        found = count(self.searcher, tantivy.Query.boolean_query(clauses))
-        if 2 * found <= len(table):
-            return table.mask(self._began(tantivy.Query.boolean_query(clauses), found))
+        half = len(table) // 2 + 1
+        found = self.searcher.search(tantivy.Query.boolean_query(clauses), limit=half)
+        documents = _count(found)
+        if documents <= half:
+            return table.mask(self._began(_addresses(found)))
         clauses[1] = Occur.MustNot, query
-        return table.others(table.mask(self._began(tantivy.Query.boolean_query(clauses), len(table) - found)))
+        rest = self.addresses(tantivy.Query.boolean_query(clauses), len(table) - documents)
+        return table.others(table.mask(self._began(rest)))
 
-    def _began(self, query: tantivy.Query, most: int) -> Iterable[int]:
-        addresses = self.addresses(query, most)
+    def _began(self, addresses: list[tantivy.DocAddress]) -> Iterable[int]:
         values = self.searcher.fast_field_values("from_revision", addresses) if addresses else []
         return cast("list[int]", values)  # every version has one
 
@@ -207,8 +228,15 @@ class Collapsed:
 
 def count(searcher: tantivy.Searcher, query: tantivy.Query) -> int:
     """Count what a query finds."""
-    found = searcher.search(query, limit=1)
+    return _count(searcher.search(query, limit=1))
+
+
+def _count(found: tantivy.SearchResult) -> int:
     return int(found.count)  # type: ignore[attr-defined]  # there, but missing in the stub of 0.27
+
+
+def _addresses(found: tantivy.SearchResult) -> list[tantivy.DocAddress]:
+    return [address for _, address in found.hits]
 
 
 def together(*queries: tantivy.Query) -> tantivy.Query:

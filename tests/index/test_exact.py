@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from index.engines import COLLAPSES, HISTOGRAMS, SORTS, TOMBSTONES
 from index.engines.tantivy import counting, leaders
-from index.engines.tantivy.groups import Table
+from index.engines.tantivy.table import Table
 from index.entry import FACETS, UP_FIELDS
 from index.hierarchy import TOP, children
 from index.listing import Wanted
@@ -215,3 +215,38 @@ def test_a_table_counts_the_groups_of_any_versions(groups: Any, chosen: Any, oth
     assert table.surplus(mask) == len(both) - table.groups(mask)
     rest = {groups[revision - 1] for revision in there - both}
     assert table.groups(table.others(mask)) == len(rest)
+
+
+@given(
+    states=st.lists(
+        st.dictionaries(st.integers(1, 30), st.integers(1, 6), max_size=20), min_size=2, max_size=5
+    ),
+    value=st.sets(st.integers(1, 30)),
+    chosen=st.sets(st.integers(1, 30)),
+)
+def test_a_table_that_grew_counts_as_one_made_anew(states: Any, value: Any, chosen: Any) -> None:
+    """States say in which group each version is; some versions have a value, whose mask is kept."""
+    table, was = Table((group, revision) for revision, group in states[0].items()), states[0]
+
+    def kept(table: Table, now: dict[int, int]) -> int:
+        def make(numbers: Any) -> int:
+            return table.mask(v for v in value & now.keys() if numbers is None or now[v] in numbers)
+
+        return table.kept(("keyword", "soil"), make)
+
+    kept(table, was)
+    for change in states[1:]:
+        now = was | change
+        moved = {revision for revision in change if was.get(revision) != change[revision]}
+        numbers = {now[revision] for revision in moved} | table.numbers(moved)
+        table = table.grown(
+            numbers, [(now[revision], revision) for revision in now if now[revision] in numbers]
+        )
+        anew = Table((group, revision) for revision, group in now.items())
+        assert table.sums == anew.sums == (len(now), sum(now), sum(now.values()))
+        both = value & chosen & now.keys()
+        mask = table.mask(chosen & now.keys()) & kept(table, now)
+        assert table.groups(mask) == len({now[revision] for revision in both})
+        rest = table.others(table.mask(chosen & now.keys()))
+        assert table.surplus(rest) == anew.surplus(anew.others(anew.mask(chosen & now.keys())))
+        was = now

@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index.engines import COLLAPSES, Regrouped
+from index.engines.tantivy import groups
+from index.entry import FACETS
 from index.families.decisions import decide, decisions, undo
 from index.listing import Wanted
 from index.record import Dates, Record
@@ -21,7 +23,7 @@ from index.sync import sync
 from index.walk import ORDERS, Walk
 from tests.index.filling import catalogue, fill
 from tests.index.plain import Plain, in_commits, keep, walk
-from tests.index.test_exact import lists, slow
+from tests.index.test_exact import check_facet, check_hits, lists, requests, slow
 
 
 def a(number: int, **fields: Any) -> Record:
@@ -153,3 +155,35 @@ def test_a_walk_among_writes_gives_the_groups_of_its_first_page_or_is_refused(
             assert len(groups) == plain.count(plain.candidates(request), collapse)
         searched.engine.close()
         assert not (refused and collapse == "none")
+
+
+@settings(slow, max_examples=30)
+@given(
+    before=lists,
+    writes=st.lists(lists, min_size=2, max_size=4),
+    request=requests,
+    collapse=st.sampled_from(["family", "version"]),
+    most_changed=st.sampled_from([groups.MOST_CHANGED, 100.0, 100.0]),
+)
+def test_counts_of_groups_are_exact_after_every_write(
+    before: Any,
+    writes: Any,
+    request: Any,
+    collapse: Any,
+    most_changed: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("grown")
+    with Store(folder / "s") as store, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(groups, "MOST_CHANGED", most_changed)  # so that tables grow although they are small
+        keep(store, before)
+        searched, request = in_commits(store, folder, 2), replace(request, as_of=None, collapse=collapse)
+        searched.search(request)  # tables and masks of this state are kept
+        for write in writes:
+            keep(store, write)
+            sync(store, searched.engine)
+            plain, answer = Plain(store, store.revision()), searched.search(request)
+            check_hits(searched, plain, request, answer)
+            for name in FACETS:
+                check_facet(searched, plain, request, answer, name)
+        searched.engine.close()

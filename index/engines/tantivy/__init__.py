@@ -26,6 +26,7 @@ import tantivy
 from index.engines import SnapshotGone
 from index.engines.tantivy.queries import LAST_DAYS, NAMES, TEXTS, Compiler, analyzer
 from index.engines.tantivy.snapshot import TantivySnapshot
+from index.engines.tantivy.table import Tables
 from index.entry import (
     DAY_FIELDS,
     ENTRY_VERSION,
@@ -94,6 +95,7 @@ class TantivyEngine:
         self._fingerprint = fingerprint()
         self._held: OrderedDict[str, tuple[float, TantivySnapshot]] = OrderedDict()
         self._writer: tantivy.IndexWriter | None = None
+        self._tables = Tables()
         self._words, self._plain = analyzer(stemmed=True), analyzer(stemmed=False)
         folder.mkdir(parents=True, exist_ok=True)
         self._index = self._open()
@@ -123,7 +125,7 @@ class TantivyEngine:
             self._index.reload()
             searcher = self._index.searcher()
             if before == self._state():
-                snapshot = TantivySnapshot(searcher, before, self._queries, self._plain)
+                snapshot = TantivySnapshot(searcher, before, self._queries, self._plain, self._tables)
                 self._hold(snapshot)
                 return snapshot
             time.sleep(0.01)

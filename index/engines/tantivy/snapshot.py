@@ -26,6 +26,7 @@ from index.engines.tantivy.help import Reading, TantivyHelp
 from index.engines.tantivy.leaders import Ordering, Ranked, leaders
 from index.engines.tantivy.queries import Compiler, unscored
 from index.engines.tantivy.ranking import ranked
+from index.engines.tantivy.table import Tables
 from index.entry import ASIDE, GROUP_FIELDS, OPEN_END, OVER, WITHDRAWN
 from index.query import OneOf, Query, highlights
 
@@ -45,7 +46,12 @@ class TantivySnapshot:
     """One state of the index."""
 
     def __init__(
-        self, searcher: tantivy.Searcher, state: str, queries: Compiler, plain: tantivy.TextAnalyzer
+        self,
+        searcher: tantivy.Searcher,
+        state: str,
+        queries: Compiler,
+        plain: tantivy.TextAnalyzer,
+        tables: Tables,
     ) -> None:
         self.searcher, self.state = searcher, state
         self.queries, self.schema = queries, queries.schema
@@ -53,7 +59,9 @@ class TantivySnapshot:
         over = queries.tokens("aside", (OVER,))
         began = self._highest(tantivy.Query.all_query(), "from_revision")
         self.revision = max(began, self._highest(over, "to_revision") if OVER in self._held else 0)
-        groups = {kind: Groups(searcher, state, queries, kind) for kind in GROUP_FIELDS}
+        groups = {
+            kind: Groups(searcher, queries, kind, tables, (state, self.revision)) for kind in GROUP_FIELDS
+        }
         self._counts = State(searcher, queries, groups, self._at)
         self.help = TantivyHelp(Reading(searcher, queries, plain, self._at), self.revision)
 

@@ -73,6 +73,10 @@ class Table:
     def __len__(self) -> int:
         return self._ones.bit_count()
 
+    def __contains__(self, number: object) -> bool:
+        """Whether there is a group with a number; whoever has another stands alone."""
+        return number in self._blocks
+
     @property
     def sums(self) -> Sums:
         """Tell these documents from any others that the same index may hold later."""

@@ -188,7 +188,8 @@ class RawTantivy:
         return int(hits[0][0]) if hits else None
 
     def _query(self, question: Question) -> tantivy.Query:
-        query = self.snapshot.queries.compile(question.whole)
+        compiler = self.snapshot.queries if question.by_date else self.snapshot.queries.scoring
+        query = compiler.compile(question.whole)
         if not question.after:
             return query
         before = self.snapshot.queries.range("newest", None, question.after - 1)

@@ -6,6 +6,7 @@ Term, prefix and phrase queries of Tantivy do not analyze their words, so we do 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TypeAlias
 
 import tantivy
@@ -49,10 +50,22 @@ class Compiler:
     """Compiles queries for one schema."""
 
     def __init__(
-        self, schema: tantivy.Schema, words: tantivy.TextAnalyzer, plain: tantivy.TextAnalyzer
+        self,
+        schema: tantivy.Schema,
+        words: tantivy.TextAnalyzer,
+        plain: tantivy.TextAnalyzer,
+        fields: tuple[str, ...] = (TEXT,),
     ) -> None:
-        self.schema, self._words, self._plain = schema, words, plain
+        self.schema, self._words, self._plain, self._fields = schema, words, plain, fields
         self.marker = Marker(words.analyze)
+
+    @cached_property
+    def scoring(self) -> Compiler:
+        """What compiles queries whose hits are scored: what they match is the same.
+
+        The text holds the title, so only scores tell them apart; to look in both took up to twice as long.
+        """
+        return Compiler(self.schema, self._words, self._plain, (TEXT, TITLE))
 
     def compile(self, query: Query) -> tantivy.Query:
         """Compile a query."""
@@ -117,8 +130,8 @@ class Compiler:
 
     def split(self, words: Words) -> list[list[str]]:
         """Cut words as the text was cut, into stems; more than once where hyphens can be left out."""
-        cut = (list(self._words.analyze(spelling)) for spelling in spellings(words.text))
-        return [stems for stems in cut if stems]
+        cut = (tuple(self._words.analyze(spelling)) for spelling in spellings(words.text))
+        return [list(stems) for stems in dict.fromkeys(cut) if stems]
 
     def stems(self, text: str) -> list[str]:
         """Cut a text into the stems that are searched for it, in the one spelling."""
@@ -158,8 +171,7 @@ class Compiler:
         A title is short and its words are rare in titles, so it tells more without a weight of its own. Were
         both added up, one word in a title would outdo two in texts (docs/decisions/0012).
         """
-        # The text holds the title, so what the title matches the text matches.
-        fields = (TEXT, TITLE) if words.field is None else (TEXTS[words.field],)
+        fields = self._fields if words.field is None else (TEXTS[words.field],)
         found = [self._together(field, tokens, words.slop) for field in fields for tokens in cut]
         return found[0] if len(found) == 1 else tantivy.Query.disjunction_max_query(found)
 

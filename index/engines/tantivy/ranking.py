@@ -22,7 +22,7 @@ COMPLETE_BOOST = 0.01
 
 def ranked(compiler: Compiler, query: Query) -> tantivy.Query:
     """Compile a query whose hits shall come by relevance; it matches what it would match anyway."""
-    wanted = compiler.compile(query)
+    wanted = compiler.scoring.compile(query)
     if title := spoken(query):
         wanted = _favored(wanted, compiler.tokens("titled", (title,)), EXACT_TITLE_BOOST)
     # One inside the other: two favors side by side are first united over the whole index, which takes five

@@ -86,15 +86,16 @@ class TantivySnapshot:
         """Find the versions that stood at a revision; see `Snapshot.search`."""
         counts = counts or Counts(tuple(facets), facet_size)
         asked = Asked(self._counts, at, withdrawn, collapse)
-        compiled = ranked(self.queries, query) if sort == "relevance" else self.queries.compile(query)
-        wanted = self._at(compiled, at, withdrawn)
-        collapsed = asked.collapsed(query, wanted)
+        matching = asked.wanted(query)
+        is_scored = sort == "relevance"
+        wanted = self._at(ranked(self.queries, query), at, withdrawn) if is_scored else matching
+        collapsed = asked.collapsed(query, matching)
         if after is not None and after.grouping != asked.grouping(query):
             raise Regrouped(after.grouping)
         with BESIDE.search():
             has_counts = counts.facets or counts.histograms
             counted = BESIDE.begin(asked.count, query, counts) if has_counts else nothing_counted
-            page, total, following, members = self._page(wanted, sort, size, after, collapsed)
+            page, total, following, members = self._page(wanted, matching, sort, size, after, collapsed)
             facet_counts, histograms, uncounted = counted()
         addresses = [address for _, address in page]
         rids = self.searcher.fast_field_values("rid", addresses) if addresses else []
@@ -193,6 +194,7 @@ class TantivySnapshot:
     def _page(
         self,
         wanted: tantivy.Query,
+        matching: tantivy.Query,
         sort: Sort,
         size: int,
         after: Position | None,
@@ -201,8 +203,9 @@ class TantivySnapshot:
         if sort == "relevance" and after is not None and after.state != self.state:
             raise SnapshotGone(after.state or "")
         if collapsed:
-            return self._page_of_groups(wanted, sort, size, after, collapsed)
-        total = self.count(wanted) if after else None
+            page, following, members = self._page_of_groups(wanted, sort, size, after, collapsed)
+            return page, collapsed.total(self.count(matching)), following, members
+        total = self.count(matching) if after else None
         if sort == "relevance":
             return *self._by_score(wanted, size, after, total), ()
         return *self._by_key(wanted, sort, size, after, total), ()
@@ -225,7 +228,7 @@ class TantivySnapshot:
 
     def _page_of_groups(
         self, wanted: tantivy.Query, sort: Sort, size: int, after: Position | None, collapsed: Collapsed
-    ) -> Page:
+    ) -> tuple[list[Ranked], Position | None, tuple[int, ...]]:
         ordering, is_scored = ORDERINGS[sort], sort == "relevance"
         rest = wanted if is_scored else self._rest(wanted, sort, after)
         start = after.after if after and is_scored else 0
@@ -236,12 +239,11 @@ class TantivySnapshot:
             lambda limit, read: ordering.search(self.searcher, rest, limit, start + read),
             size + 1,
         )
-        total, page = collapsed.total(self.count(wanted)), found[:size]
-        following = None
+        page, following = found[:size], None
         if len(found) > size:
             last = page[-1]
             following = Position(start + last.read, self.state) if is_scored else Position(int(last.hit[0]))
-        return [each.hit for each in page], total, following, tuple(each.members for each in page)
+        return [each.hit for each in page], following, tuple(each.members for each in page)
 
     def _rest(self, wanted: tantivy.Query, sort: Sort, after: Position | None) -> tantivy.Query:
         """Restrict to what comes after a key; no two hits have the same."""

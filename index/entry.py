@@ -13,13 +13,13 @@ from datetime import date
 
 from index.ranking import COMPLETE, is_complete, titled
 from index.record import Json
-from index.spelling import normal, searchable
+from index.spelling import coded, searchable
 from index.values import addresses, days
 from index.values.imaging_methods import IMAGING_METHODS
 from index.values.organisms import ORGANISMS
 from index.values.terms import Vocabulary
 
-ENTRY_VERSION = 8
+ENTRY_VERSION = 9
 """Part of the engine's fingerprint: raised when an entry changes, so that engines are rebuilt."""
 
 TOKEN_FIELDS = (
@@ -102,7 +102,7 @@ def entry_of(rid: int, revision: int, to_revision: int | None, record: Json) -> 
         "title": searchable([record["title"]]) if record.get("title") else [],
         "titled": [titled(record["title"])] if record.get("title") else [],
         "complete": [COMPLETE] if is_complete(record) else [],
-        "text": [*searchable(dict.fromkeys(_texts(record))), *dict.fromkeys(map(normal, _codes(record)))],
+        "text": [*searchable(dict.fromkeys(_texts(record))), *coded(_codes(record))],
         "description": searchable([record["description"]]) if record.get("description") else [],
         **{f"{name}_words": searchable(tokens[name]) for name in WORD_FIELDS if name in tokens},
         # A tombstone is not suggested: who takes the suggestion would find nothing.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from index import spelling
 from index.marking import Marker, Sought
-from index.spelling import beginnings, key, normal, searchable, spellings, words
+from index.spelling import beginnings, coded, held, key, normal, searchable, spellings, words
 
 SAME = [
     ("tumour", "tumor"),
@@ -90,6 +90,20 @@ def test_words_with_hyphens_are_also_held_joined() -> None:
     assert "fruehwirth" in searchable(["Frühwirth"])[1]
 
 
+@pytest.mark.parametrize("asked", ["dataset", "Data-set", "data sets", "datasets"])
+@pytest.mark.parametrize("written", ["a dataset", "two data-sets", "DATA SETS", "Datasets, old"])
+def test_a_compound_is_held_as_one_word_however_it_is_written(asked: str, written: str) -> None:
+    assert held(asked) == ("dataset",)
+    assert "dataset" in searchable([written])[1].split()
+
+
+def test_a_compound_is_held_as_often_as_it_is_there() -> None:
+    assert searchable(["data set, dataset", "light sheet"])[2] == "dataset dataset lightsheet"
+    assert searchable(["a light on the sheet"]) == ["a light on the sheet"]
+    assert coded(["dataset_1.csv", "b.csv"]) == ["data set_1.csv", "b.csv", "dataset"]
+    assert held("data sets of cells") == ("data sets of cells",)
+
+
 def test_a_word_cut_short_is_tried_as_it_is_held() -> None:
     assert beginnings("tumou") == ("tumou",)
     assert "tumour" in searchable(["a tumour"])[1]
@@ -109,7 +123,7 @@ british = st.lists(st.sampled_from([word for pair in SAME for word in pair]), ma
 def test_applied_twice_is_applied_once_and_nothing_is_refused(text: str) -> None:
     once = normal(text)
     assert normal(once) == once
-    assert all(isinstance(held, str) for held in (*searchable([text]), *spellings(text), *beginnings(text)))
+    assert all(isinstance(each, str) for each in (*searchable([text]), *spellings(text), *beginnings(text)))
 
 
 @settings(max_examples=200, deadline=None)

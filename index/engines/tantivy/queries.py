@@ -5,7 +5,7 @@ Term, prefix and phrase queries of Tantivy do not analyze their words, so we do 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TypeAlias
 
@@ -16,7 +16,7 @@ from index.entry import DAY_FIELDS, TOKEN_FIELDS, WORD_FIELDS
 from index.marking import Marker, Sought
 from index.query import Between, Both, Either, Everything, Expanded, Lookup, OneOf, Query, Without, Words
 from index.query.nodes import LONGEST_WORD
-from index.spelling import beginnings, normal, spellings
+from index.spelling import beginnings, held, normal, spellings
 
 TEXT, TITLE, NAMES = "text", "title", "names"
 TEXTS: dict[str | None, str] = {
@@ -130,8 +130,15 @@ class Compiler:
 
     def split(self, words: Words) -> list[list[str]]:
         """Cut words as the text was cut, into stems; more than once where hyphens can be left out."""
-        cut = (tuple(self._words.analyze(spelling)) for spelling in spellings(words.text))
-        return [list(stems) for stems in dict.fromkeys(cut) if stems]
+        return self._cut(spellings(words.text))
+
+    def _held(self, words: Words) -> list[list[str]]:
+        """Cut words as `split` does, but for compounds: they are held as one word as well."""
+        return self._cut(spellings(words.text) if words.slop else held(words.text))
+
+    def _cut(self, texts: Iterable[str]) -> list[list[str]]:
+        cut = dict.fromkeys(tuple(self._words.analyze(text)) for text in texts)
+        return [list(stems) for stems in cut if stems]
 
     def stems(self, text: str) -> list[str]:
         """Cut a text into the stems that are searched for it, in the one spelling."""
@@ -148,21 +155,21 @@ class Compiler:
         """Match words in a text; without a field in all texts."""
         if words.prefix:
             return self._prefix(words)
-        cut = self.split(words)
+        cut = self._held(words)
         if not cut:
             return tantivy.Query.empty_query()
         exactly = self._exactly(words, cut)
         if not words.fuzzy:
             return exactly
         # What is spelled so comes before what is spelled nearly so, which all scores alike.
-        nearly = [(Occur.Must, self._nearly(words, token)) for token in cut[0]]
+        nearly = [(Occur.Must, self._nearly(words, token)) for token in self.split(words)[0]]
         return tantivy.Query.boolean_query([*nearly, (Occur.Should, exactly)])
 
     def _also(self, part: Words | OneOf) -> tantivy.Query:
         if isinstance(part, OneOf):
             return tantivy.Query.const_score_query(self.tokens(part.field, part.values), TERM_SCORE)
         # A phrase scores as many words as it has; a longer name is no better proof than a short one.
-        longest = max((len(stems) for stems in self.split(part)), default=1)
+        longest = max((len(stems) for stems in self._held(part)), default=1)
         return tantivy.Query.boost_query(self.words(part), ALSO_BOOST / longest)
 
     def _exactly(self, words: Words, cut: Sequence[Sequence[str]]) -> tantivy.Query:

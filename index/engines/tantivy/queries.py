@@ -32,6 +32,9 @@ ALSO_BOOST, TERM_SCORE = 0.5, 1.0
 """What means the same counts for half, and a term in the record's own field as much as a middling word, so
 that records that use the reader's own words come first."""
 
+COMPOUND_BOOST = 2.0
+"""A compound counts as the two words that it is made of."""
+
 Clause: TypeAlias = tuple[Occur, tantivy.Query]
 
 
@@ -158,18 +161,20 @@ class Compiler:
         cut = self._held(words)
         if not cut:
             return tantivy.Query.empty_query()
-        exactly = self._exactly(words, cut)
+        exactly, apart = self._exactly(words, cut), self.split(words)
+        if cut != apart:
+            exactly = tantivy.Query.boost_query(exactly, COMPOUND_BOOST)
         if not words.fuzzy:
             return exactly
         # What is spelled so comes before what is spelled nearly so, which all scores alike.
-        nearly = [(Occur.Must, self._nearly(words, token)) for token in self.split(words)[0]]
+        nearly = [(Occur.Must, self._nearly(words, token)) for token in apart[0]]
         return tantivy.Query.boolean_query([*nearly, (Occur.Should, exactly)])
 
     def _also(self, part: Words | OneOf) -> tantivy.Query:
         if isinstance(part, OneOf):
             return tantivy.Query.const_score_query(self.tokens(part.field, part.values), TERM_SCORE)
         # A phrase scores as many words as it has; a longer name is no better proof than a short one.
-        longest = max((len(stems) for stems in self._held(part)), default=1)
+        longest = max((len(stems) for stems in self.split(part)), default=1)
         return tantivy.Query.boost_query(self.words(part), ALSO_BOOST / longest)
 
     def _exactly(self, words: Words, cut: Sequence[Sequence[str]]) -> tantivy.Query:

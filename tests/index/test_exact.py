@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from index.engines import COLLAPSES, HISTOGRAMS, SORTS, TOMBSTONES
 from index.engines.tantivy import counting, leaders
+from index.engines.tantivy import table as tables
 from index.engines.tantivy.table import Table
 from index.entry import FACETS, UP_FIELDS
 from index.hierarchy import TOP, children
@@ -205,8 +206,15 @@ def check_bars(plain: Plain, request: Request, answer: Answer) -> None:
     groups=st.lists(st.integers(1, 6), max_size=40),
     chosen=st.sets(st.integers(1, 40)),
     others=st.sets(st.integers(1, 40)),
+    few=st.sampled_from([0, 3, tables.FEW]),
 )
-def test_a_table_counts_the_groups_of_any_versions(groups: Any, chosen: Any, others: Any) -> None:
+def test_a_table_counts_the_groups_of_any_versions(groups: Any, chosen: Any, others: Any, few: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "FEW", few)
+        check_table(groups, chosen, others)
+
+
+def check_table(groups: Sequence[int], chosen: set[int], others: set[int]) -> None:
     table = Table((group, revision) for revision, group in enumerate(groups, 1))
     there = set(range(1, len(groups) + 1))
     mask = table.mask(chosen & there) & table.mask(others & there)

@@ -19,6 +19,7 @@ from index.engines import Bar, FacetCount, HistogramCount
 from index.engines.tantivy.beside import BESIDE
 from index.engines.tantivy.groups import Collapsed, count, together
 from index.engines.tantivy.queries import Compiler
+from index.engines.tantivy.shards import Searcher
 from index.entry import UP_FIELDS
 from index.values.sizes import LARGEST
 
@@ -71,7 +72,7 @@ class Counter:
 
     def __init__(
         self,
-        searcher: tantivy.Searcher,
+        searcher: Searcher,
         queries: Compiler,
         wanted: tantivy.Query,
         collapsed: Collapsed | None,

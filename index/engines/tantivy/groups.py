@@ -21,6 +21,7 @@ import tantivy
 from tantivy import Occur
 
 from index.engines.tantivy.queries import Compiler, unscored
+from index.engines.tantivy.shards import Searcher
 
 MASKS = 512
 """Masks of facet values that a table keeps; one of 150,000 grouped documents takes 25 kB."""
@@ -117,7 +118,7 @@ _TABLES = Tables()
 class Groups:
     """The groups of one kind in one state of the index."""
 
-    def __init__(self, searcher: tantivy.Searcher, state: str, queries: Compiler, kind: str) -> None:
+    def __init__(self, searcher: Searcher, state: str, queries: Compiler, kind: str) -> None:
         self.searcher, self.state, self.queries, self.kind = searcher, state, queries, kind
         self.grouped = unscored(queries.tokens("grouped", (kind,)))
 
@@ -205,7 +206,7 @@ class Collapsed:
         return self.groups.table.surplus(self.mask)
 
 
-def count(searcher: tantivy.Searcher, query: tantivy.Query) -> int:
+def count(searcher: Searcher, query: tantivy.Query) -> int:
     """Count what a query finds."""
     found = searcher.search(query, limit=1)
     return int(found.count)  # type: ignore[attr-defined]  # there, but missing in the stub of 0.27

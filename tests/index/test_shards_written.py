@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -174,6 +175,30 @@ def test_killed_between_commits_readers_see_the_state_before_and_the_next_write_
         assert answer.snapshot <= done
         assert answer.total == len(hits)
     assert again.begun() == again.revision() == story.revision()
+    check_equal(story, again, tmp_path / "one")
+    again.close()
+
+
+@pytest.mark.parametrize("shards", [1, SHARDS])
+def test_files_that_a_killed_commit_left_are_not_in_the_way_of_the_same_commit(
+    story: Store, tmp_path: Path, shards: Any
+) -> None:
+    """What is deleted stands in a file named by the number of the operation: the next try has the same."""
+    engine = TantivyEngine(tmp_path / "index", writing=True, shards=shards)
+    sync(story, engine)
+    engine.close()
+    shutil.copytree(tmp_path / "index", tmp_path / "killed")
+    fill(story, [a(n, title="Changed") for n in range(20)])
+    engine = TantivyEngine(tmp_path / "index", writing=True, shards=shards)
+    sync(story, engine)
+    left = [*(tmp_path / "index").rglob("*.del"), *(tmp_path / "index").rglob(".managed.json")]
+    assert len(left) == 2 * shards
+    for file in left:  # all that was written before the commit took place
+        shutil.copy(file, tmp_path / "killed" / file.relative_to(tmp_path / "index"))
+    engine.close()
+    again = TantivyEngine(tmp_path / "killed", writing=True, shards=shards)
+    assert again.revision() < story.revision()
+    sync(story, again)
     check_equal(story, again, tmp_path / "one")
     again.close()
 

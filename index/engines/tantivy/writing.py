@@ -90,7 +90,7 @@ class Writers:
     """The writers of all shards; whoever holds them holds their locks."""
 
     def __init__(self, indexes: Sequence[tantivy.Index], folder: Path) -> None:
-        """Take the locks.
+        """Take the locks, and clear away what a commit left that was killed.
 
         Raises:
             EngineBusy: another process has one.
@@ -100,6 +100,7 @@ class Writers:
         try:
             for index in indexes:
                 self._all.append(index.writer(heap_size=heap, num_threads=1))
+            self._clear_away()
         except ValueError as error:
             self._all.clear()
             if "LockBusy" not in str(error):  # a full disk or a folder that is gone is no other process
@@ -141,6 +142,7 @@ class Writers:
         try:
             for writer in self._all:
                 writer.rollback()
+            self._clear_away()
         except ValueError:  # a writer that met a full disk is dead; the next ones are made anew
             self._all.clear()
             return False
@@ -150,6 +152,15 @@ class Writers:
         """Let the last merges end and give the locks back."""
         while self._all:
             self._all.pop().wait_merging_threads()
+
+    def _clear_away(self) -> None:
+        """Remove files that belong to no commit.
+
+        What a commit deletes stands in a file named by the number of its last operation. A killed one leaves
+        such files; the same batch, written again, has the same number, and would fail on them for ever.
+        """
+        for writer in self._all:
+            writer.garbage_collect_files()
 
     def _of(self, rid: int) -> tantivy.IndexWriter:
         return self._all[rid % len(self._all)]

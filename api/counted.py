@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from index.engines import HistogramCount
-from index.search import FacetValue
+from index.search import Answer, FacetValue
 
 Schema: TypeAlias = dict[str, Any]  # JSON
 
@@ -82,9 +82,13 @@ def span(name: str, low: int, high: int) -> str:
     return f"{low:04}" if name == "year" else f"{low}..{high}"
 
 
-def too_slow(seconds: float | None, uncounted: tuple[str, ...]) -> list[str]:
+def too_slow(seconds: float | None, answer: Answer) -> list[str]:
     """Say what was left out for want of time."""
-    if not uncounted:
+    if answer.searched:
+        part = f"{answer.searched.shards} of {answer.searched.of} parts of the index"
+        told = f"partial: only {part} searched, because {seconds or 0:g} s had passed"
+        return [f"{told}; hits and total are of these, each record by itself - narrow the search"]
+    if not answer.uncounted:
         return []
-    left_out = f"partial: {', '.join(uncounted)} not counted, because {seconds or 0:g} s had passed"
+    left_out = f"partial: {', '.join(answer.uncounted)} not counted, because {seconds or 0:g} s had passed"
     return [f"{left_out}; all that is said is exact - ask for fewer facets at once, or narrow the search"]

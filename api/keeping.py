@@ -241,7 +241,7 @@ def _look(store: Store, settings: Settings, watch: Callable[[str, int, int], Non
     tally = Tally()
     check_store(store, tally, watch)
     try:
-        engine = TantivyEngine(settings.index_path)
+        engine = TantivyEngine(settings.index_path, shards=settings.index_shards)
     except UNREADABLE as error:
         tally.add("index unreadable", str(error), 0)
         return tally
@@ -256,7 +256,7 @@ def _mending(settings: Settings, tally: Tally) -> Iterator[TantivyEngine]:
     try:
         if "index unreadable" in tally.found:
             discard(settings.index_path)
-        engine = TantivyEngine(settings.index_path, writing=True)
+        engine = TantivyEngine(settings.index_path, writing=True, shards=settings.index_shards)
     except EngineBusy as error:
         raise Trouble(f"{error}; stop `headwater serve` and harvests, then mend") from error
     try:

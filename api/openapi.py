@@ -377,6 +377,7 @@ def _schemas() -> Node:
             "facets",
             "histograms",
             "partial",
+            "searched",
             "next",
             "took_ms",
             "snapshot",
@@ -398,7 +399,20 @@ def _schemas() -> Node:
             },
             "partial": {
                 "type": "boolean",
-                "description": "Time ran out before all facets were counted; a warning names those left out",
+                "description": "Time ran out before everything was counted, or even searched; a warning says "
+                "what is left out",
+            },
+            "searched": {
+                "oneOf": [
+                    {
+                        "type": "object",
+                        "required": ["shards", "of"],
+                        "properties": {"shards": count, "of": count},
+                    },
+                    {"type": "null"},
+                ],
+                "description": "Time ran out before all shards of the index were begun: hits and total are "
+                "of so many of them, every record is a hit, no facet is counted, there is no next page",
             },
             "next": {"type": ["string", "null"], "description": "Cursor of the next page"},
             "took_ms": {"type": "number"},

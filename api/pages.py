@@ -87,7 +87,7 @@ async def search(request: web.Request) -> web.Response:
         notes=[mark(q, note) for note in answer.notes] if answer else [],
         chosen=[(FACET_TITLES.get(n.removeprefix("-"), n), n, v, _without(query, n, v)) for n, v in chosen],
         answer=answer,
-        too_slow=too_slow(node.search_seconds, answer.uncounted) if answer else [],
+        too_slow=too_slow(node.search_seconds, answer) if answer else [],
         results=[_result(hit) for hit in answer.hits] if answer else [],
         facets=_facets(query, answer) if answer else [],
         next_url=_with(query, "cursor", answer.next) if answer and answer.next else None,

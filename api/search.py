@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -98,7 +99,8 @@ def shape(node: Node, answer: Answer) -> dict[str, Any]:
             for name, facet in answer.facets.items()
         },
         "histograms": {name: shape_histogram(name, bars) for name, bars in answer.histograms.items()},
-        "partial": bool(answer.uncounted),
+        "partial": bool(answer.uncounted or answer.searched),
+        "searched": asdict(answer.searched) if answer.searched else None,
         "next": answer.next,
         "expanded": [
             {"word": each.word, "as": each.as_, "because": each.because} for each in answer.expanded
@@ -111,7 +113,7 @@ def shape(node: Node, answer: Answer) -> dict[str, Any]:
         "warnings": [
             *node.warnings(),
             *map(str, answer.notes),
-            *too_slow(node.search_seconds, answer.uncounted),
+            *too_slow(node.search_seconds, answer),
         ],
     }
 

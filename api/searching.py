@@ -32,14 +32,16 @@ def show(answer: Mapping[str, Any]) -> None:
     then = f", as of revision {answer['snapshot']:,}" if answer["as_of"] else ""
     is_of_groups = all(hit["members"] is not None for hit in answer["hits"])
     unit = ("result" if is_of_groups else "record") + "s" * (answer["total"] != 1)
-    terminal.out.print(Text(f"{answer['total']:,} {unit}{then}", COUNTED))
+    part = answer["searched"]
+    of_these = f" in {part['shards']} of {part['of']} parts of the index" if part else ""
+    terminal.out.print(Text(f"{answer['total']:,} {unit}{of_these}{then}", COUNTED))
     for each in answer["expanded"]:
         terminal.out.print(Text(f"{each['because']}; also looked for: {', '.join(each['as'])}", QUIET))
     if answer["expanded"]:
         terminal.out.print(Text("(--filter expand=no: only what you typed)", QUIET))
     for hit in answer["hits"]:
         _hit(hit)
-    if answer["total"]:
+    if answer["total"] and not part:
         _facets(answer["facets"])
     _help(answer)
 

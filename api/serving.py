@@ -53,7 +53,7 @@ async def serving(settings: Settings, say: Callable[[str], None]) -> AsyncIterat
         store = Store(settings.store_path)
     except StoreTooNew as error:
         raise Trouble(str(error)) from error
-    engine = TantivyEngine(settings.index_path)
+    engine = TantivyEngine(settings.index_path, shards=settings.index_shards)
     limits = Limits(settings.ready_behind, settings.ready_behind_seconds, settings.ready_free_mb * 1_000_000)
     node = Node(
         store,

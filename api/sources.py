@@ -89,7 +89,9 @@ def shape_proof(proof: Proof | None) -> dict[str, Any] | None:
 def _newest(node: Node, name: str) -> str | None:
     """Answer when the newest record of a source was published."""
     answer = node.catalogue.search(Request(filters={"source": [name]}, sort="newest", size=1))
-    return answer.hits[0].kept.stored.get("dates", {}).get("published") if answer.hits else None
+    # Of a part of the index the newest may not be the newest.
+    found = () if answer.searched else answer.hits
+    return found[0].kept.stored.get("dates", {}).get("published") if found else None
 
 
 def shape_run(run: dict[str, Any]) -> dict[str, Any]:

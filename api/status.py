@@ -47,7 +47,7 @@ def stored(settings: Settings) -> Iterator[Store]:
 def opened(settings: Settings) -> Iterator[Node]:
     """Open a node's store and index, bringing the index up to date when nobody else does."""
     with stored(settings) as store:
-        engine = TantivyEngine(settings.index_path)
+        engine = TantivyEngine(settings.index_path, shards=settings.index_shards)
         try:
             if engine.revision() < store.revision():
                 sync(store, engine)
@@ -152,7 +152,7 @@ def reindex(settings: Settings) -> None:
         raise Trouble(message)
     with Store(settings.store_path) as store, terminal.rows() as rows:
         try:
-            engine = TantivyEngine(settings.index_path, writing=True)
+            engine = TantivyEngine(settings.index_path, writing=True, shards=settings.index_shards)
         except EngineBusy as error:
             raise Trouble(f"{error}; stop it first") from error
         rebuild(

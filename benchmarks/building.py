@@ -47,7 +47,9 @@ class Costs:
         return round(time.perf_counter() - self.began)
 
 
-def build(store: Store, corpus: Corpus, records: int, folder: Path, node: Node) -> dict[str, object]:
+def build(
+    store: Store, corpus: Corpus, records: int, folder: Path, node: Node, shards: int = 1
+) -> dict[str, object]:
     """Fill the store while the node indexes, wait until it has come so far, and say what it cost.
 
     Raises:
@@ -59,7 +61,7 @@ def build(store: Store, corpus: Corpus, records: int, folder: Path, node: Node) 
         costs.look(builder=None, node=node.running.pid)
         if kept % (25 * PAGE) == 0:
             say(f"  {kept:,} records kept after {costs.seconds} s")
-    engine = TantivyEngine(folder / "index")
+    engine = TantivyEngine(folder / "index", shards=shards)
     while engine.revision() < store.revision():
         node.check()
         costs.look(node=node.running.pid)

@@ -162,8 +162,8 @@ class RawTantivy:
 
     name = "tantivy"
 
-    def __init__(self, folder: Path) -> None:
-        self.snapshot = TantivyEngine(folder).snapshot()
+    def __init__(self, folder: Path, shards: int = 1) -> None:
+        self.snapshot = TantivyEngine(folder, shards=shards).snapshot()
         self.searcher = self.snapshot.searcher
         self._made: dict[int, tantivy.Query] = {}
 

@@ -5,6 +5,7 @@
     make bench name=search ARGS="--folder /tmp/corpus"  keeps the records for the next time
     make bench name=search ARGS="--folder /tmp/corpus --cold"
     make bench name=search ARGS="--folder /tmp/corpus --records 6300000 --without sqlite"
+    make bench name=search ARGS="--folder /tmp/corpus --shards 4"      makes the index again, of four
 
 The node is `headwater serve` in a process of its own; the load generator shares its cores. No question is
 asked twice of one system. Peers are stopped after a minute; a peer is compared on the questions it got to.
@@ -34,7 +35,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,7 @@ def main() -> None:
     options.add_argument("--only", choices=KINDS, nargs="+", help="these kinds, without export and the worst")
     options.add_argument("--folder", type=Path, help="keep the records here and use them again")
     options.add_argument("--without", choices=PEERS, nargs="+", default=[], help="leave out these peers")
+    options.add_argument("--shards", type=int, default=1, help="indexes that the node's index is made of")
     options.add_argument(
         "--cold", action="store_true", help="the first questions after a start, from the disk"
     )
@@ -86,10 +88,17 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         chosen = [kind for kind in KINDS if not asked.only or kind in asked.only]
         if asked.cold:
-            found = measured_cold(folder, asked.records, asked.questions, chosen)
+            found = measured_cold(folder, asked.records, asked.questions, chosen, asked.shards)
         else:
-            found = Warm(folder, chosen, asked.without).measured(asked.records, asked.questions)
-        last_line({"benchmark": "search", "machine": machine(), "records": asked.records, **found})
+            warm = Warm(folder, chosen, asked.without, asked.shards)
+            found = warm.measured(asked.records, asked.questions)
+        told = {"benchmark": "search", "machine": machine(), "records": asked.records}
+        last_line({**told, "shards": asked.shards, **found})
+
+
+def settings_of(shards: int) -> dict[str, str]:
+    """Answer what makes a node's index of so many shards."""
+    return {"HEADWATER_INDEX_SHARDS": str(shards)}
 
 
 def known_to(base: str) -> frozenset[str]:
@@ -126,17 +135,19 @@ class Warm:
     folder: Path
     chosen: Sequence[Kind]
     without: Sequence[str]
+    shards: int = 1
 
     def measured(self, records: int, count: int) -> dict[str, Any]:
         """Build what is missing, ask, and answer the figures."""
         corpus, kinds, more = Corpus(), dict[str, Any](), dict[str, Any]()
+        settings = settings_of(self.shards)
         with ExitStack() as stack:
             store = stack.enter_context(Store(self.folder / "store.sqlite"))
-            with serving(self.folder) as node:
-                built = build(store, corpus, records, self.folder, node)
+            with serving(self.folder, settings) as node:
+                built = build(store, corpus, records, self.folder, node, self.shards)
             peers, filled = self.peers(stack, store)
-            with serving(self.folder) as node:
-                raw, known = RawTantivy(self.folder / "index"), known_to(node.base)
+            with serving(self.folder, settings) as node:
+                raw, known = RawTantivy(self.folder / "index", self.shards), known_to(node.base)
                 for kind, why in askable(self.chosen, known).items():
                     asking = Compared(kind, corpus, node, known, raw, peers)
                     kinds[kind] = asking.measured(count) if why is None else {"left_out": why}
@@ -146,7 +157,7 @@ class Warm:
                     more["export"] = exported(node)
             segments = raw.searcher.num_segments
         if more:
-            more["worst"] = worst(corpus, self.folder, known)
+            more["worst"] = worst(corpus, self.folder, known, settings)
         return {
             "files": "warm", "segments": segments, "built": built, "peers": filled, "kinds": kinds, **more
         }  # fmt: skip
@@ -293,23 +304,28 @@ def exported(node: Node) -> dict[str, float]:
 # ---- cold --------------------------------------------------------------------------------------
 
 
-def measured_cold(folder: Path, records: int, count: int, chosen: Sequence[Kind]) -> dict[str, Any]:
+def measured_cold(
+    folder: Path, records: int, count: int, chosen: Sequence[Kind], shards: int = 1
+) -> dict[str, Any]:
     """Build what is missing, and ask the first questions after starts with nothing in memory."""
     corpus, kinds = Corpus(), dict[str, Any]()
-    with Store(folder / "store.sqlite") as store, serving(folder) as node:
-        built = build(store, corpus, records, folder, node)
+    settings = settings_of(shards)
+    with Store(folder / "store.sqlite") as store, serving(folder, settings) as node:
+        built = build(store, corpus, records, folder, node, shards)
         known = known_to(node.base)
     for kind, why in askable(chosen, known).items():
         if why is not None:
             kinds[kind] = {"left_out": why}
         elif kind != "deep page":  # whoever pages down to it warms the files on the way
             asked = questions(corpus, kind, COLD_STARTS * min(count, WARMING))
-            kinds[kind] = first_questions(folder, [question.path(known) for question in asked])
+            kinds[kind] = first_questions(folder, [question.path(known) for question in asked], settings)
             say(f"{kind}: {orjson.dumps(kinds[kind]).decode()}")
     return {"files": "cold", "built": built, "kinds": kinds}
 
 
-def first_questions(folder: Path, paths: Sequence[str]) -> dict[str, Any]:
+def first_questions(
+    folder: Path, paths: Sequence[str], settings: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Start a few times with nothing in memory, and ask an equal part of the questions each time."""
     each = len(paths) // COLD_STARTS
     held, starts, firsts, seconds = list[float](), list[float](), list[float](), list[float]()
@@ -318,7 +334,7 @@ def first_questions(folder: Path, paths: Sequence[str]) -> dict[str, Any]:
         cold.drop(files)
         held.append(cold.resident(files))
         began = time.perf_counter()
-        with serving(folder) as node:
+        with serving(folder, settings) as node:
             starts.append(time.perf_counter() - began)
             load = over_http(node.base, paths[start * each : (start + 1) * each], 1)
         firsts.append(load.seconds[0])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -26,13 +26,13 @@ TIMES = 5
 SHORT = {"HEADWATER_SEARCH_SECONDS": "0.01"}
 
 
-def worst(corpus: Corpus, folder: Path, known: frozenset[str]) -> dict[str, Any]:
+def worst(corpus: Corpus, folder: Path, known: frozenset[str], settings: Mapping[str, str]) -> dict[str, Any]:
     """Ask the worst questions, without and with a short time limit."""
     found: dict[str, Any] = {}
-    for name, settings in (("as it comes", {}), ("search_seconds=0.01", SHORT)):
-        with serving(folder, settings) as node:
+    for name, limit in (("as it comes", {}), ("search_seconds=0.01", SHORT)):
+        with serving(folder, {**settings, **limit}) as node:
             is_bounded = "partial" in answer(node, corpus.vocabulary[0], known)  # and the node is warm
-            if settings and not is_bounded:
+            if limit and not is_bounded:
                 return found | {name: {"left_out": "the node has no time limit"}}
             costs = {what: asked(node, texts, known) for what, texts in worst_questions(corpus).items()}
             found[name] = {**costs, "memory_mb": memory_mb(node.running.pid)}

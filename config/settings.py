@@ -97,8 +97,20 @@ class Settings(BaseSettings):
     ] = 256
     search_seconds: Annotated[
         float,
-        Field(description="Seconds after which a search counts no further facet; it says so then", gt=0),
+        Field(
+            description="Seconds after which a search counts no further facet and begins no further shard; "
+            "it says so then",
+            gt=0,
+        ),
     ] = 10.0
+    index_shards: Annotated[
+        int,
+        Field(
+            description="Indexes that the index is made of, searched side by side; changed, it is made again",
+            ge=1,
+            le=64,
+        ),
+    ] = 1
     exports_at_once: Annotated[
         int, Field(description="Exports and certificates made at once; further ones are answered 503", ge=1)
     ] = 2

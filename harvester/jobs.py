@@ -238,7 +238,7 @@ async def _indexing(
     store: Store, settings: Settings, note: Callable[[str, str], None]
 ) -> AsyncIterator[None]:
     """Keep the index up to date while a harvest runs, and bring it to the end afterwards."""
-    engine = TantivyEngine(settings.index_path)
+    engine = TantivyEngine(settings.index_path, shards=settings.index_shards)
     busy = False
 
     async def keep_up() -> None:

@@ -122,8 +122,11 @@ class Helper:
     # ---- when little was found ---------------------------------------------------------------
 
     def did_you_mean(self, request: Request, answer: Answer) -> Spelling | None:
-        """Find the spelling that was meant, where a word is hardly known; None when none finds more."""
-        if answer.total > LITTLE or request.cursor or not request.words.strip():
+        """Find the spelling that was meant, where a word is hardly known; None when none finds more.
+
+        An answer of a part of the index does not tell what is hardly known, or not found.
+        """
+        if answer.searched or answer.total > LITTLE or request.cursor or not request.words.strip():
             return None
         snapshot = self.catalogue.engine.snapshot()
         meant = respelled(request.words, lambda word: nearest(snapshot.help, self.catalogue.store, word))
@@ -134,7 +137,7 @@ class Helper:
 
     def why_empty(self, request: Request, answer: Answer) -> WhyEmpty | None:
         """Tell which part of a search that finds nothing is to blame; None when something was found."""
-        if answer.total or request.cursor:
+        if answer.searched or answer.total or request.cursor:
             return None
         parts = parts_of(parse(request.words))
         names = [name for name, values in request.filters.items() if any(value.strip() for value in values)]

@@ -26,6 +26,7 @@ from index.engines import (
     Found,
     HistogramCount,
     Regrouped,
+    Searched,
     Snapshot,
     Sort,
     Tombstones,
@@ -148,6 +149,9 @@ class Answer:
     histograms: Mapping[str, HistogramCount] = field(default_factory=dict)
     uncounted: tuple[str, ...] = ()
     """Facets and histograms for which there was no time: the answer is partial, but what it says is exact."""
+    searched: Searched | None = None
+    """How much of the index was searched, where there was no time for all of it: hits and total are of that,
+    every record is a hit, and there is no further page."""
 
 
 class Catalogue:
@@ -159,7 +163,7 @@ class Catalogue:
         Args:
             store: the truth.
             engine: the index.
-            seconds: after which a search begins no further count; None for no limit.
+            seconds: after which a search begins no further count and no further shard; None for no limit.
         """
         self.store, self.engine, self.seconds = store, engine, seconds
         self._lists = Lists()
@@ -216,6 +220,7 @@ class Catalogue:
             expanded,
             found.histograms,
             found.uncounted,
+            found.searched,
         )
 
     def total(self, request: Request, at: int | None = None) -> int:

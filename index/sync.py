@@ -51,7 +51,7 @@ def sync(store: Store, engine: Engine, watch: Watch = lambda _done, _all: None) 
     with engine.turn():
         start = at = engine.revision()
         goal = store.revision()
-        if at > goal:  # the store was restored from a backup or replaced; the index is of no worth
+        if engine.begun() > goal:  # the store was restored or replaced; the index is of no worth
             engine.clear()
             start = at = 0
         while at < goal:

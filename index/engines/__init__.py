@@ -93,7 +93,16 @@ class Counts:
     apart: Mapping[str, Query] = field(default_factory=dict)
     """Fields that are counted among the hits of another query: the same without their own filter."""
     until: float | None = None
-    """The moment, by the monotonic clock, after which no further count is begun."""
+    """The moment, by the monotonic clock, after which no further count is begun, and the hits of no further
+    shard are looked for. Who needs everything says none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """How much of an index was searched until there was no time left."""
+
+    shards: int
+    of: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +119,9 @@ class Found:
     histograms: Mapping[str, HistogramCount] = field(default_factory=dict)
     uncounted: tuple[str, ...] = ()
     """Facets and histograms that were not begun in time."""
+    searched: Searched | None = None
+    """Where time was over before all shards were begun: hits and total are of those, every record is a hit,
+    and nothing else is counted. None where everything was searched."""
 
 
 class Snapshot(Protocol):
@@ -222,6 +234,13 @@ class Engine(Protocol):
 
     def revision(self) -> int:
         """Answer the store's revision up to which the index has come; 0 when it is new."""
+        ...
+
+    def begun(self) -> int:
+        """Answer up to which revision some of it may have come, when it was stopped in the middle of a write.
+
+        That is `revision` where it was not. Searches do not see more than that.
+        """
         ...
 
     def turn(self) -> AbstractContextManager[None]:

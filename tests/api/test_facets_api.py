@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -9,7 +10,9 @@ import pytest
 
 from api.node import NODE
 from api.openapi import spec
-from tests.api.serving import Client
+from api.searching import show
+from tests.api.serving import Client, served
+from tests.index import filling
 
 
 async def ask(client: Client, path: str, status: int = 200) -> Any:
@@ -78,6 +81,30 @@ async def test_what_there_was_no_time_for_is_said(client: Client) -> None:
     assert any("kind not counted" in warning for warning in answer["warnings"])
     page = await client.get("/")
     assert "not counted" in await page.text()
+
+
+async def test_an_answer_of_some_shards_says_of_how_many(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(filling, "SHARDS", 3)
+    schema = {"$ref": "#/components/schemas/Answer", "components": spec()["components"]}
+    validator = jsonschema.Draft202012Validator(schema)
+    async with served(tmp_path) as client:
+        whole = await ask(client, "/api/v1/search?facets=kind")
+        validator.validate(whole)
+        assert (whole["partial"], whole["searched"], whole["total"]) == (False, None, 7)
+        client.app[NODE].catalogue.seconds = 0.0
+        answer = await ask(client, "/api/v1/search?facets=kind&q=zebrafish")
+        validator.validate(answer)
+        assert (answer["partial"], answer["searched"]) == (True, {"shards": 0, "of": 3})
+        assert (answer["total"], answer["facets"], answer["next"]) == (0, {}, None)
+        assert (answer["why_empty"], answer["did_you_mean"]) == (None, None)
+        assert any("0 of 3 parts of the index searched" in warning for warning in answer["warnings"])
+        text = await (await client.get("/?q=zebrafish")).text()
+        assert "records in 0 of 3 parts of the index" in text
+        show(answer)
+        rows = (await (await client.get("/api/v1/export?format=ndjson")).text()).splitlines()
+        assert len(rows) >= 7
+        page = await ask(client, "/api/v1/facets/kind")
+        assert sum(value["count"] for value in page["values"]) == 7
 
 
 async def test_the_page_links_what_is_not_stated_and_further_values(client: Client) -> None:

@@ -21,7 +21,7 @@ async def test_an_answer_has_all_its_parts(client: Client) -> None:
     answer = await ask(client, "q=zebrafish&facets=source,organism")
     assert set(answer) == {
         "total", "hits", "facets", "histograms", "partial", "next", "took_ms", "snapshot", "as_of", "query",
-        "expanded", "sources", "warnings", "did_you_mean", "why_empty",
+        "expanded", "sources", "warnings", "did_you_mean", "why_empty", "searched",
     }  # fmt: skip
     assert set(answer["facets"]) == {"source", "organism"}
     assert answer["facets"]["organism"]["values"] == [

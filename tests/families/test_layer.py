@@ -228,7 +228,7 @@ def test_an_index_killed_before_its_mark_brings_the_groups_again_once(
 ) -> None:
     sync(twins, engine)
     fill(twins, [version(4)], "zenodo")
-    engine_mark = engine._mark()["revision"]
+    engine_mark = engine._mark().revision
     sync(twins, engine)
     engine._write_mark(engine_mark)  # as if the kill came between the commit and the mark
     assert sync(twins, engine) == 1

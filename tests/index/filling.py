@@ -56,8 +56,17 @@ def set_aside(
     return [waiting.did for waiting in unread]
 
 
+SHARDS = 1
+"""Of the indexes that are made here; see `one_and_three` in conftest.py."""
+
+
+def opened(folder: Path) -> TantivyEngine:
+    """Open an index for writing."""
+    return TantivyEngine(folder / "index", writing=True, shards=SHARDS)
+
+
 def catalogue(store: Store, folder: Path) -> Catalogue:
     """Index a store and open it for searching."""
-    engine = TantivyEngine(folder / "index", writing=True)
+    engine = opened(folder)
     sync(store, engine)
     return Catalogue(store, engine)

@@ -24,6 +24,8 @@ from index.search import FACET_MODES, Answer, Catalogue, Request
 from index.store import Store
 from tests.index.plain import HUMAN, MAMMALIA, MOUSE, Plain, in_commits, keep, to_the_end, walk
 
+pytestmark = pytest.mark.usefixtures("one_and_three")
+
 WORDS = ("soil", "water", "brain", "mitosis")
 """None is a name of an organism, so that only title and description hold them."""
 

@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 import pytest
 
 from index.engines import SORTS
-from index.engines.tantivy import TantivyEngine
 from index.families.decisions import decide
 from index.hierarchy import TOP, children, parents
 from index.listing import Wanted
@@ -19,8 +18,10 @@ from index.record import Dates, Files, License, Record, Term
 from index.search import Catalogue, Request
 from index.store import Store
 from index.sync import sync
-from tests.index.filling import catalogue, fill
+from tests.index.filling import catalogue, fill, opened
 from tests.index.plain import HUMAN, MAMMALIA, MOUSE, to_the_end, walk
+
+pytestmark = pytest.mark.usefixtures("one_and_three")
 
 Made: TypeAlias = Callable[..., Catalogue]
 
@@ -157,7 +158,7 @@ def test_a_walk_through_a_facet_sees_the_state_it_began_with_even_in_another_pro
     first = searched.facet(Request(), Wanted("keyword", size=5))
     searched.engine.close()
     fill(store, [a(n, keywords=("k0", "new")) for n in range(10)])
-    again = Catalogue(store, TantivyEngine(tmp_path / "index", writing=True))
+    again = Catalogue(store, opened(tmp_path))
     sync(store, again.engine)
     rest = again.facet(Request(), Wanted("keyword", size=100, cursor=first.next))
     assert [(v.value, v.count) for v in (*first.values, *rest.values)] == whole
@@ -182,6 +183,7 @@ def test_bars_say_exactly_what_they_hold(made: Made) -> None:
 # ---- time --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("one_and_three", [1], indirect=True)
 def test_without_time_hits_are_exact_and_what_is_not_counted_is_named(made: Made) -> None:
     searched = made(a(1), a(2))
     searched.seconds = 0.0

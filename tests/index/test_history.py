@@ -23,7 +23,6 @@ from index import tables as t
 from index.changes import is_tombstone, since, withdrawals
 from index.compare import compare
 from index.engines import TOMBSTONES
-from index.engines.tantivy import TantivyEngine
 from index.entry import tokens_of
 from index.history import Version, history, latest
 from index.moments import Moment, moment
@@ -32,8 +31,10 @@ from index.record import Record, Withdrawal
 from index.search import Behind, Catalogue, Request
 from index.store import Store
 from index.sync import sync
-from tests.index.filling import catalogue, fill
+from tests.index.filling import catalogue, fill, opened
 from tests.index.test_patch import applied
+
+pytestmark = pytest.mark.usefixtures("one_and_three")
 
 GONE = Withdrawal(date="2026-01-01", reason="retracted", url="https://demo.example/gone")
 FIELDS = ("kind", "keyword")
@@ -67,7 +68,7 @@ class Told:
 
     def __init__(self, folder: Path) -> None:
         self.store = Store(folder / "store.sqlite")
-        self.engine = TantivyEngine(folder / "index", writing=True)
+        self.engine = opened(folder)
         self.held: list[dict[str, Any]] = [{}]
         self.events: list[tuple[str, str]] = []
 

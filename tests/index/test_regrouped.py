@@ -25,6 +25,8 @@ from tests.index.filling import catalogue, fill
 from tests.index.plain import Plain, in_commits, keep, walk
 from tests.index.test_exact import check_facet, check_hits, lists, requests, slow
 
+pytestmark = pytest.mark.usefixtures("one_and_three")
+
 
 def a(number: int, **fields: Any) -> Record:
     return Record(id=f"demo:{number}", source="demo", **{"title": f"Title {number}", **fields})

@@ -35,6 +35,8 @@ from index.store import Store
 from index.sync import sync
 from tests.index.filling import catalogue, fill
 
+pytestmark = pytest.mark.usefixtures("one_and_three")
+
 WORDS = ["mouse", "zebrafish", "embryo", "light", "sheet", "soil", "water", "microscopy", "mitosis", "brain"]
 
 some = st.lists

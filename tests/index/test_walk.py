@@ -22,6 +22,8 @@ from index.sync import sync
 from index.walk import ORDERS, Lost, Walk
 from tests.index.filling import catalogue, fill
 
+pytestmark = pytest.mark.usefixtures("one_and_three")
+
 slow = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 DATES = [None, "2019", "2020-01-02", "2020-01-02", "2024-05"]

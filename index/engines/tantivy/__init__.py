@@ -8,7 +8,6 @@ GIL; one writer per folder, over all processes; a killed writer leaves the last 
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import threading
@@ -18,20 +17,31 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-import orjson
 import tantivy
 
 from index.engines import SnapshotGone
 from index.engines.tantivy.queries import LAST_DAYS, NAMES, TEXTS, Compiler, analyzer
+from index.engines.tantivy.shards import together
 from index.engines.tantivy.snapshot import TantivySnapshot
 from index.engines.tantivy.table import Tables
+from index.engines.tantivy.writing import (
+    MARK,
+    EngineBusy,
+    Mark,
+    Writers,
+    discard,
+    mark_of,
+    places,
+    throw_away,
+    write_mark,
+)
 from index.entry import (
     DAY_FIELDS,
     ENTRY_VERSION,
     GROUP_FIELDS,
     ID_FIELDS,
+    OPEN_END,
     RID_BITS,
     TOGETHER_FIELDS,
     TOKEN_FIELDS,
@@ -40,11 +50,13 @@ from index.entry import (
 from index.record import Json
 from index.vocab import fingerprint as vocabulary
 
-HEAP = 256 * 1024 * 1024
+__all__ = ["EngineBusy", "TantivyEngine", "discard", "fingerprint", "throw_away"]
+
 HELD_STATES, HELD_FOR = 64, 900.0
 """So many older states are held for relevance cursors, for so many seconds."""
 
-MARK = "headwater.json"
+TRIES, PAUSE = 50, 0.01
+"""How often files that change meanwhile are read again, and the seconds in between."""
 
 
 def _schema() -> tantivy.Schema:
@@ -64,42 +76,44 @@ def _schema() -> tantivy.Schema:
     return builder.build()
 
 
-def fingerprint() -> str:
-    """Answer what an index is made with: fields, analyzers, version and vocabularies.
+def fingerprint(shards: int = 1) -> str:
+    """Answer what an index is made with: fields, analyzers, version, vocabularies and number of shards.
 
     Another fingerprint means: make it again.
     """
     made_with = [
         ENTRY_VERSION, version("tantivy").rsplit(".", 1)[0], TOKEN_FIELDS, ID_FIELDS, UP_FIELDS,
-        TOGETHER_FIELDS, RID_BITS, GROUP_FIELDS, vocabulary(),
+        TOGETHER_FIELDS, RID_BITS, GROUP_FIELDS, vocabulary(), *([shards] if shards > 1 else ()),
     ]  # fmt: skip
     return hashlib.blake2b(json.dumps(made_with).encode(), digest_size=8).hexdigest()
 
 
-class EngineBusy(Exception):
-    """Another process writes the index."""
-
-
 class TantivyEngine:
-    """An index in a folder. Many may read it; the first that writes holds the lock until it closes."""
+    """An index in a folder. Many may read it; the first that writes holds the lock until it closes.
 
-    def __init__(self, folder: Path, *, writing: bool = False) -> None:
+    It may be made of several indexes, the shards: a record, with all its versions, is in the one its number
+    says. They are searched side by side (`shards`) and written together (`writing`).
+    """
+
+    def __init__(self, folder: Path, *, writing: bool = False, shards: int = 1) -> None:
         """Open or create; an index with another fingerprint is thrown away.
 
         Raises:
             EngineBusy: `writing` is asked and another process writes, or one that was started with other
-                vocabularies still does: its index is not taken from under it.
+                vocabularies or another number of shards still does: its index is not taken from under it.
         """
         self.folder, self.writing = folder, writing
         self._lock, self._turn = threading.Lock(), threading.RLock()
-        self._fingerprint = fingerprint()
+        self._fingerprint = fingerprint(shards)
         self._held: OrderedDict[str, tuple[float, TantivySnapshot]] = OrderedDict()
-        self._writer: tantivy.IndexWriter | None = None
         self._tables = Tables()
+        self._settled: tuple[int, TantivySnapshot] | None = None
+        """The newest state that all shards agreed on, and the revision it was marked with."""
+        self._writers: Writers | None = None
         self._words, self._plain = analyzer(stemmed=True), analyzer(stemmed=False)
-        folder.mkdir(parents=True, exist_ok=True)
-        self._index = self._open()
-        self._queries = Compiler(self._index.schema, self._words, self._plain)
+        self._places = places(folder, shards)
+        self._indexes = self._open()
+        self._queries = Compiler(self._indexes[0].schema, self._words, self._plain)
         if writing:
             self._take_lock()
 
@@ -117,19 +131,43 @@ class TantivyEngine:
         return held[1]
 
     def _newest(self) -> TantivySnapshot:
-        """Read the files' state and the searcher together; a commit in between is noticed and waited for."""
-        for _ in range(50):
-            before = self._state()
-            if before in self._held:
-                return self._held[before][1]
-            self._index.reload()
-            searcher = self._index.searcher()
-            if before == self._state():
-                snapshot = TantivySnapshot(searcher, before, self._queries, self._plain, self._tables)
+        """Read the files' state and the searchers together; a commit in between is noticed and waited for."""
+        self._wait()
+        for _ in range(TRIES):
+            before, mark = self._read()
+            if known := self._known(before, mark):
+                return known
+            for index in self._indexes:
+                index.reload()
+            searchers = [index.searcher() for index in self._indexes]
+            if before == self._read()[0]:
+                reached = None if mark.is_settled else mark.revision
+                snapshot = TantivySnapshot(
+                    together(searchers), before, self._queries, self._plain, self._tables, reached
+                )
                 self._hold(snapshot)
+                if mark.is_settled:
+                    self._settled = mark.revision, snapshot
                 return snapshot
-            time.sleep(0.01)
+            time.sleep(PAUSE)
         raise SnapshotGone("the index changes faster than it can be opened")
+
+    def _known(self, state: str, mark: Mark) -> TantivySnapshot | None:
+        """Answer a state that is held; while shards are committed, the one from before the first was."""
+        if not mark.is_settled and self._settled is not None and self._settled[0] == mark.revision:
+            return self._settled[1]
+        return self._held[state][1] if state in self._held else None
+
+    def _wait(self) -> None:
+        """Wait while shards are being committed, unless a state is held that is as good; not for ever.
+
+        Nobody may be at it: who was may have been killed.
+        """
+        for _ in range(TRIES if self._has_shards else 0):
+            state, mark = self._read()
+            if mark.is_settled or self._known(state, mark):
+                return
+            time.sleep(PAUSE)
 
     def _hold(self, snapshot: TantivySnapshot) -> None:
         clock = time.monotonic()
@@ -138,17 +176,31 @@ class TantivyEngine:
             if len(self._held) > HELD_STATES or clock - since > HELD_FOR:
                 del self._held[state]
 
-    def _state(self) -> str:
-        with (self.folder / "meta.json").open("rb", buffering=0) as file:
-            meta = file.read()
-        return hashlib.blake2b(meta, digest_size=9).hexdigest()
+    def _read(self) -> tuple[str, Mark]:
+        """Read the state that the files are in; of one index alone, no mark says more than its own file."""
+        told = [(place / "meta.json").read_bytes() for place in self._places]
+        mark = Mark()
+        if self._has_shards:
+            told.append(self._mark_read())
+            mark = mark_of(told[-1])
+        return hashlib.blake2b(b"".join(told), digest_size=9).hexdigest(), mark
 
     def revision(self) -> int:
         """Answer the store's revision up to which the index has come.
 
-        What was committed tells it; the mark knows of revisions that leave nothing in the index.
+        What was committed tells it; the mark knows of revisions that leave nothing in the index. Of shards
+        only the mark tells what all of them have come to.
         """
-        return max(int(self._mark().get("revision", 0)), self.snapshot().revision)
+        reached = self._mark().revision
+        return reached if self._has_shards else max(reached, self.snapshot().revision)
+
+    def begun(self) -> int:
+        """Answer up to which revision some of it may have come; see `Engine.begun`."""
+        return max(self.revision(), self._mark().begun) if self._has_shards else self.revision()
+
+    @property
+    def _has_shards(self) -> bool:
+        return len(self._places) > 1
 
     # ---- writing -----------------------------------------------------------------------------
 
@@ -162,65 +214,73 @@ class TantivyEngine:
     def write(
         self, entries: Iterable[Json], closed: Iterable[Json], removed: Iterable[int], revision: int
     ) -> None:
-        """Bring the index to a revision, in one commit; the mark follows, and a replay does no harm."""
+        """Bring the index to a revision, in one commit a shard; the mark follows, a replay does no harm."""
         with self._turn:
-            writer = self._take_lock()
+            writers, mark = self._take_lock(), self._mark()
+            is_settled = mark.is_settled or not self._has_shards
+            if self._has_shards and is_settled:
+                self.snapshot()  # who searches while shards are committed is given this one
             try:
                 for entry in closed:
-                    writer.delete_documents_by_term("key", entry["key"])
-                    writer.add_json(orjson.dumps(entry).decode())
+                    writers.put(entry)
                 for entry in entries:
-                    writer.add_json(orjson.dumps(entry).decode())
+                    writers.add(entry) if is_settled else writers.put(entry)
                 for rid in removed:
-                    writer.delete_documents_by_term("rid", rid)
-                writer.commit()
+                    writers.remove(rid)
+                if self._has_shards:
+                    self._write_mark(mark.revision, max(revision, mark.begun))
+                writers.commit()
             except BaseException:
-                self._take_back(writer)
+                self._take_back(writers)
                 raise
-            self._write_mark(revision)
+            self._write_mark(revision, revision if is_settled else mark.begun)
 
     def clear(self) -> None:
         """Throw everything away."""
         with self._turn:
-            writer = self._take_lock()
-            writer.delete_all_documents()
-            writer.commit()
+            writers = self._take_lock()
+            if self._has_shards:
+                # Half cleared it is of no worth: no store has come so far, so that it is cleared again.
+                self._write_mark(0, OPEN_END)
+            writers.remove_all()
+            writers.commit()
             self._write_mark(0)
 
     def close(self) -> None:
         """Let the last merges end and give the lock back."""
         with self._turn:
-            if self._writer is not None:
-                self._writer.wait_merging_threads()
-                self._writer = None
+            if self._writers is not None:
+                self._writers.close()
+                self._writers = None
 
-    def _take_back(self, writer: tantivy.IndexWriter) -> None:
+    def _take_back(self, writers: Writers) -> None:
         """Forget what was not committed: with the next commit it would come twice."""
-        try:
-            writer.rollback()
-        except ValueError:  # a writer that met a full disk is dead; the next one is made anew
-            self._writer = None
+        if not writers.take_back():
+            self._writers = None
 
-    def _take_lock(self) -> tantivy.IndexWriter:
-        if self._writer is None:
-            try:
-                self._writer = self._index.writer(heap_size=HEAP, num_threads=1)
-            except ValueError as error:
-                if "LockBusy" not in str(error):  # a full disk or a folder that is gone is no other process
-                    raise
-                raise EngineBusy(f"another process writes the index in {self.folder}") from error
-        return self._writer
+    def _take_lock(self) -> Writers:
+        if self._writers is None:
+            self._writers = Writers(self._indexes, self.folder)
+        return self._writers
 
-    def _open(self) -> tantivy.Index:
-        exists = tantivy.Index.exists(str(self.folder))
-        if exists and self._mark().get("fingerprint") != self._fingerprint:
+    def _open(self) -> tuple[tantivy.Index, ...]:
+        there = [place.is_dir() and tantivy.Index.exists(str(place)) for place in self._places]
+        made_with = self._mark().fingerprint
+        is_other = made_with != self._fingerprint and (any(there) or made_with is not None)
+        if is_other or (any(there) and not all(there)):  # a shard is lost, or was never made
             self._give_way()
-            exists = False
-        index = tantivy.Index.open(str(self.folder)) if exists else tantivy.Index(_schema(), str(self.folder))
+            there = [False]
+        indexes = tuple(map(self._opened, self._places))
+        if not all(there):
+            self._write_mark(0)
+        return indexes
+
+    def _opened(self, place: Path) -> tantivy.Index:
+        place.mkdir(parents=True, exist_ok=True)
+        exists = tantivy.Index.exists(str(place))
+        index = tantivy.Index.open(str(place)) if exists else tantivy.Index(_schema(), str(place))
         index.register_tokenizer("words", self._words)
         index.register_tokenizer("plain", self._plain)
-        if not exists:
-            self._write_mark(0)
         return index
 
     def _give_way(self) -> None:
@@ -228,40 +288,18 @@ class TantivyEngine:
         try:
             discard(self.folder)
         except EngineBusy as error:
-            message = f"{error}, with other vocabularies or another version of Headwater; restart it first"
+            others = "vocabularies, another number of shards or another version of Headwater"
+            message = f"{error}, with other {others}; restart it first"
             raise EngineBusy(message) from error
 
-    def _mark(self) -> dict[str, Any]:
+    def _mark(self) -> Mark:
+        return mark_of(self._mark_read())
+
+    def _mark_read(self) -> bytes:
         try:
-            mark = orjson.loads((self.folder / MARK).read_bytes())
-        except (FileNotFoundError, orjson.JSONDecodeError):
-            return {}
-        return mark if isinstance(mark, dict) else {}
+            return (self.folder / MARK).read_bytes()
+        except FileNotFoundError:
+            return b""
 
-    def _write_mark(self, revision: int) -> None:
-        file = self.folder / f"{MARK}.new"
-        file.write_bytes(orjson.dumps({"fingerprint": self._fingerprint, "revision": revision}))
-        file.replace(self.folder / MARK)
-
-
-def discard(folder: Path) -> None:
-    """Throw an index away, whole or not, so that it is made again when it is opened.
-
-    Raises:
-        EngineBusy: another process writes it.
-    """
-    lock = folder / ".tantivy-writer.lock"
-    if lock.exists():
-        with lock.open() as held:
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise EngineBusy(f"another process writes the index in {folder}") from error
-    throw_away(folder)
-
-
-def throw_away(folder: Path) -> None:
-    """Remove an index's files."""
-    for file in folder.iterdir() if folder.is_dir() else ():
-        if file.is_file():
-            file.unlink()
+    def _write_mark(self, revision: int, begun: int = 0) -> None:
+        write_mark(self.folder, Mark(self._fingerprint, revision, begun))

@@ -15,6 +15,7 @@ from index.engines import Collapse, Counts, FacetCount, HistogramCount, Tombston
 from index.engines.tantivy.counting import Counter
 from index.engines.tantivy.groups import UNGROUPED, Collapsed, Groups, count
 from index.engines.tantivy.queries import Compiler, unscored
+from index.engines.tantivy.shards import Late, Searcher, timed
 from index.query import Query
 
 Value = TypeVar("Value")
@@ -55,9 +56,10 @@ class Kept(Generic[Value]):
 class State:
     """What counting needs of one state of the index."""
 
-    searcher: tantivy.Searcher
+    searcher: Searcher
     queries: Compiler
     groups: Mapping[str, Groups]
+    """By kind; none where records must be taken to stand alone."""
     restrict: Callable[[tantivy.Query, int, Tombstones], tantivy.Query]
     """Restricts a query to what stood at a revision."""
     facets: Kept[FacetCount] = field(default_factory=Kept)
@@ -78,10 +80,13 @@ class Asked:
 
     def collapsed(self, query: Query, wanted: tantivy.Query) -> Collapsed | None:
         """Answer the groups among candidates; None where every record is a hit, or nothing is in a group."""
-        if self._collapse == "none":
+        groups, name = (
+            self._state.groups.get(self._collapse),
+            (query, self._at, self._withdrawn, self._collapse),
+        )
+        if groups is None or not groups.held:
             return None
-        groups, name = self._state.groups[self._collapse], (query, self._at, self._withdrawn, self._collapse)
-        return self._state.collapsed.of(name, lambda: Collapsed(groups, wanted)) if groups.held else None
+        return self._state.collapsed.of(name, lambda: Collapsed(groups, wanted))
 
     def total(self, query: Query) -> int:
         """Count the hits of a query."""
@@ -100,17 +105,23 @@ class Asked:
         collapsed = self.collapsed(query, self.wanted(query))
         return collapsed.grouping if collapsed else UNGROUPED
 
-    def counter(self, query: Query, fields: Iterable[str] = ()) -> Counter:
-        """Answer what counts among the candidates of a query."""
+    def counter(self, query: Query, fields: Iterable[str] = (), until: float | None = None) -> Counter:
+        """Answer what counts among the candidates of a query; no shard is begun after a moment."""
         wanted, state = self.wanted(query), self._state
-        return Counter(state.searcher, state.queries, unscored(wanted), self.collapsed(query, wanted), fields)
+        return Counter(
+            timed(state.searcher, until),
+            state.queries,
+            unscored(wanted),
+            self.collapsed(query, wanted),
+            fields,
+        )
 
     def count(self, query: Query, counts: Counts) -> Counted:
         """Count facets and histograms for as long as there is time.
 
         Tantivy cannot be stopped in the middle. Candidates are found once for all facets that have the same;
         making the facets exact, those with candidates of their own and histograms come one after the other,
-        and between two of them is a place to end.
+        and between two of them is a place to end; and so it is between two shards.
         """
         facets: dict[str, FacetCount] = {}
         bars: dict[str, HistogramCount] = {}
@@ -120,10 +131,14 @@ class Asked:
             if counts.until is not None and time.monotonic() >= counts.until:
                 uncounted.append(name)
                 continue
-            if name in counts.facets:
-                facets[name] = self._facet(counters, name, counts.facet_size)
-            if name in counts.histograms:
-                bars[name] = self._histogram(counters, name)
+            try:
+                if name in counts.facets:
+                    facets[name] = self._facet(counters, name, counts.facet_size)
+                if name in counts.histograms:
+                    bars[name] = self._histogram(counters, name)
+            except Late:
+                facets.pop(name, None)
+                uncounted.append(name)
         return facets, bars, tuple(uncounted)
 
     def _facet(self, counters: _Counters, name: str, size: int) -> FacetCount:
@@ -151,7 +166,7 @@ class _Counters:
         query = self.query(name)
         if query not in self._made:
             fields = [field for field in self._counts.facets if self.query(field) == query]
-            self._made[query] = self._asked.counter(query, fields)
+            self._made[query] = self._asked.counter(query, fields, self._counts.until)
         return self._made[query]
 
 

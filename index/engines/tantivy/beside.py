@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
+Item = TypeVar("Item")
 Value = TypeVar("Value")
 Given = ParamSpec("Given")
 
@@ -45,6 +47,43 @@ class Beside:
         if self._running < CORES:
             return self._pool.submit(work, *args, **named).result
         return lambda: work(*args, **named)
+
+    def each(
+        self, work: Callable[[Item], Value], items: Sequence[Item], until: float | None = None
+    ) -> list[Value | None]:
+        """Do work for each item, here and in as many threads more as there are cores free.
+
+        Every thread takes the next item that is left, and this one waits for those only that have begun: work
+        that runs beside a search may come here without waiting for itself, whatever else waits in the pool.
+
+        Args:
+            work: answers anything but None.
+            items: what to do it for.
+            until: the moment, by the monotonic clock, after which none is begun.
+
+        Returns:
+            What came of each, in their order; None for those that were not begun.
+        """
+        made: list[Value | None] = [None] * len(items)
+        left, lock = iter(range(len(items))), threading.Lock()
+
+        def take() -> None:
+            while until is None or time.monotonic() < until:
+                with lock:
+                    number = next(left, None)
+                if number is None:
+                    return
+                made[number] = work(items[number])
+
+        free = max(0, CORES - max(1, self._running))
+        helpers = [self._pool.submit(take) for _ in range(min(len(items) - 1, free))]
+        try:
+            take()
+        finally:
+            begun = [helper for helper in helpers if not helper.cancel()]
+        for helper in begun:
+            helper.result()
+        return made
 
 
 BESIDE = Beside()

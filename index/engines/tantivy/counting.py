@@ -20,6 +20,7 @@ from index.engines import Bar, FacetCount, HistogramCount
 from index.engines.tantivy.beside import BESIDE
 from index.engines.tantivy.groups import Collapsed, count, together
 from index.engines.tantivy.queries import Compiler
+from index.engines.tantivy.shards import Searcher
 from index.entry import AND, TOGETHER_FIELDS, TOO_LONG, UP_FIELDS, with_above
 from index.values.sizes import LARGEST
 
@@ -72,7 +73,7 @@ class Counter:
 
     def __init__(
         self,
-        searcher: tantivy.Searcher,
+        searcher: Searcher,
         queries: Compiler,
         wanted: tantivy.Query,
         collapsed: Collapsed | None,

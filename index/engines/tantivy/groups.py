@@ -16,6 +16,7 @@ import tantivy
 from tantivy import Occur
 
 from index.engines.tantivy.queries import Compiler, unscored
+from index.engines.tantivy.shards import Result, Searcher, counted
 from index.engines.tantivy.table import Group, Name, Sums, Table, Tables
 
 UNGROUPED = "0.0"
@@ -32,7 +33,7 @@ class Groups:
     """The groups of one kind in one state of the index."""
 
     def __init__(
-        self, searcher: tantivy.Searcher, queries: Compiler, kind: str, tables: Tables, state: State
+        self, searcher: Searcher, queries: Compiler, kind: str, tables: Tables, state: State
     ) -> None:
         self.searcher, self.queries, self.kind = searcher, queries, kind
         self._tables, self._state = tables, state
@@ -67,9 +68,9 @@ class Groups:
 
     def _sums(self) -> Sums:
         """Sum up the grouped documents: of any that went away nothing else tells."""
-        asked = {name: {"sum": {"field": name}} for name in ("from_revision", self.kind)}
+        asked = {name: {"stats": {"field": name}} for name in ("from_revision", self.kind)}
         found = self.searcher.aggregate(self.grouped, asked)
-        revisions, numbers = (int(found[name]["value"]) for name in asked)
+        revisions, numbers = (int(found[name]["sum"]) for name in asked)
         return count(self.searcher, self.grouped), revisions, numbers
 
     def _in(self, numbers: Collection[int]) -> tantivy.Query:
@@ -102,7 +103,7 @@ class Groups:
         table, clauses = self.table, [(Occur.Must, self.grouped), (Occur.Must, unscored(query))]
         half = len(table) // 2 + 1
         found = self.searcher.search(tantivy.Query.boolean_query(clauses), limit=half)
-        documents = _count(found)
+        documents = counted(found)
         if documents <= half:
             return table.mask(self._began(_addresses(found)))
         clauses[1] = Occur.MustNot, query
@@ -157,16 +158,12 @@ class Collapsed:
         return self.groups.table.surplus(self.mask)
 
 
-def count(searcher: tantivy.Searcher, query: tantivy.Query) -> int:
+def count(searcher: Searcher, query: tantivy.Query) -> int:
     """Count what a query finds."""
-    return _count(searcher.search(query, limit=1))
+    return counted(searcher.search(query, limit=1))
 
 
-def _count(found: tantivy.SearchResult) -> int:
-    return int(found.count)  # type: ignore[attr-defined]  # there, but missing in the stub of 0.27
-
-
-def _addresses(found: tantivy.SearchResult) -> list[tantivy.DocAddress]:
+def _addresses(found: Result) -> list[tantivy.DocAddress]:
     return [address for _, address in found.hits]
 
 

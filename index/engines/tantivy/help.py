@@ -17,6 +17,7 @@ from tantivy import Occur, Order
 from index.engines import Tombstones
 from index.engines.help import Place, Trait, Weighed
 from index.engines.tantivy.queries import NAMES, TEXT, TITLE, Compiler, unscored
+from index.engines.tantivy.shards import Searcher
 from index.query import Query
 
 Raw: TypeAlias = Any  # what Tantivy's stubs leave open
@@ -33,7 +34,7 @@ SHORTEST = 3
 class Reading:
     """How a snapshot is read."""
 
-    searcher: tantivy.Searcher
+    searcher: Searcher
     queries: Compiler
     plain: tantivy.TextAnalyzer
     at: Callable[[tantivy.Query, int, Tombstones], tantivy.Query]

@@ -15,6 +15,7 @@ from tantivy import Order
 
 from index.engines.tantivy.groups import Groups, together
 from index.engines.tantivy.queries import unscored
+from index.engines.tantivy.shards import Searcher
 
 Ranked: TypeAlias = tuple[int | float, tantivy.DocAddress]
 """A key or a score, and where the document is."""
@@ -33,9 +34,7 @@ class Ordering:
     """The field that is sorted by; None for relevance."""
     is_descending: bool
 
-    def search(
-        self, searcher: tantivy.Searcher, query: tantivy.Query, limit: int, offset: int = 0
-    ) -> list[Ranked]:
+    def search(self, searcher: Searcher, query: tantivy.Query, limit: int, offset: int = 0) -> list[Ranked]:
         """List hits in this order; equal scores by their place in the index."""
         if self.field is None:
             return list(searcher.search(query, limit=limit, offset=offset, count=False).hits)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import tantivy
@@ -15,17 +15,19 @@ from index.engines import (
     Found,
     Position,
     Regrouped,
+    Searched,
     SnapshotGone,
     Sort,
     Tombstones,
 )
 from index.engines.tantivy.asked import Asked, State, nothing_counted
 from index.engines.tantivy.beside import BESIDE
-from index.engines.tantivy.groups import Collapsed, Groups
+from index.engines.tantivy.groups import Collapsed, Groups, count
 from index.engines.tantivy.help import Reading, TantivyHelp
 from index.engines.tantivy.leaders import Ordering, Ranked, leaders
 from index.engines.tantivy.queries import Compiler, unscored
 from index.engines.tantivy.ranking import ranked
+from index.engines.tantivy.shards import Late, Searcher, counted, timed
 from index.engines.tantivy.table import Tables
 from index.entry import ASIDE, GROUP_FIELDS, OPEN_END, OVER, WITHDRAWN
 from index.query import OneOf, Query, highlights
@@ -42,28 +44,52 @@ ORDERINGS: Mapping[Sort, Ordering] = {
 Page: TypeAlias = tuple[list[Ranked], int, Position | None, tuple[int, ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """A query whose hits have scores, and one that finds the same without any."""
+
+    scored: tantivy.Query
+    matching: tantivy.Query
+
+
 class TantivySnapshot:
     """One state of the index."""
 
     def __init__(
         self,
-        searcher: tantivy.Searcher,
+        searcher: Searcher,
         state: str,
         queries: Compiler,
         plain: tantivy.TextAnalyzer,
         tables: Tables,
+        reached: int | None = None,
     ) -> None:
+        """Open.
+
+        Args:
+            searcher: searches the index as it is.
+            state: names what it is.
+            queries: compiles for its schema.
+            plain: cuts words without stems.
+            tables: of the groups of this index, kept from state to state.
+            reached: the revision to be searched where some shards hold more than others, which were stopped
+                in the middle of a write; None where all of them hold the same.
+        """
         self.searcher, self.state = searcher, state
         self.queries, self.schema = queries, queries.schema
         self._held = {token for token in (ASIDE, OVER, WITHDRAWN) if searcher.doc_freq("aside", token)}
-        over = queries.tokens("aside", (OVER,))
-        began = self._highest(tantivy.Query.all_query(), "from_revision")
-        self.revision = max(began, self._highest(over, "to_revision") if OVER in self._held else 0)
-        groups = {
-            kind: Groups(searcher, queries, kind, tables, (state, self.revision)) for kind in GROUP_FIELDS
-        }
+        self._reached = reached
+        self.revision = self._newest() if reached is None else reached
+        # What was regrouped may be so in one shard and not in the other: then every record stands alone.
+        kinds = GROUP_FIELDS if reached is None else ()
+        groups = {kind: Groups(searcher, queries, kind, tables, (state, self.revision)) for kind in kinds}
         self._counts = State(searcher, queries, groups, self._at)
         self.help = TantivyHelp(Reading(searcher, queries, plain, self._at), self.revision)
+
+    def _newest(self) -> int:
+        over = self.queries.tokens("aside", (OVER,))
+        began = self._highest(tantivy.Query.all_query(), "from_revision")
+        return max(began, self._highest(over, "to_revision") if OVER in self._held else 0)
 
     def _highest(self, query: tantivy.Query, field: str) -> int:
         hits = self.searcher.search(query, limit=1, count=False, order_by_field=field).hits
@@ -88,23 +114,22 @@ class TantivySnapshot:
         asked = Asked(self._counts, at, withdrawn, collapse)
         matching = asked.wanted(query)
         is_scored = sort == "relevance"
-        wanted = self._at(ranked(self.queries, query), at, withdrawn) if is_scored else matching
+        scored = self._at(ranked(self.queries, query), at, withdrawn) if is_scored else matching
+        wanted = Candidates(scored, matching)
         collapsed = asked.collapsed(query, matching)
         if after is not None and after.grouping != asked.grouping(query):
             raise Regrouped(after.grouping)
         with BESIDE.search():
             has_counts = counts.facets or counts.histograms
-            counted = BESIDE.begin(asked.count, query, counts) if has_counts else nothing_counted
-            page, total, following, members = self._page(wanted, matching, sort, size, after, collapsed)
-            facet_counts, histograms, uncounted = counted()
-        addresses = [address for _, address in page]
-        rids = self.searcher.fast_field_values("rid", addresses) if addresses else []
-        froms = self.searcher.fast_field_values("from_revision", addresses) if addresses else []
-        scores = [float(score) if sort == "relevance" else None for score, _ in page]
-        hits = tuple(
-            (int(rid or 0), int(revision or 0), score)
-            for rid, revision, score in zip(rids, froms, scores, strict=True)
-        )
+            counting = BESIDE.begin(asked.count, query, counts) if has_counts else nothing_counted
+            first = timed(self.searcher, counts.until)
+            try:
+                page, total, following, members = self._page(first, wanted, sort, size, after, collapsed)
+            except Late as late:
+                counting()  # it ends soon: no shard is begun for it either
+                return self._partial(matching, sort, size, counts, late)
+            facet_counts, histograms, uncounted = counting()
+        hits = self._hits(page, sort)
         members = members or ((1,) * len(hits) if collapse != "none" else ())
         following = replace(following, grouping=asked.grouping(query)) if following else None
         return Found(total, hits, facet_counts, following, members, histograms, uncounted)
@@ -178,56 +203,87 @@ class TantivySnapshot:
     def held(self, low: int | None, high: int | None) -> list[tuple[int, int, int]]:
         """List the versions of records numbered so; see `Snapshot.held`."""
         query = unscored(self.queries.range("rid", low, high))
-        count = _count(self.searcher.search(query, limit=1))
-        if not count:
+        most = count(self.searcher, query)
+        if not most:
             return []
-        addresses = [address for _, address in self.searcher.search(query, limit=count, count=False).hits]
+        addresses = [address for _, address in self.searcher.search(query, limit=most, count=False).hits]
         columns = [
             self.searcher.fast_field_values(name, addresses)
             for name in ("rid", "from_revision", "to_revision")
         ]
-        rows = zip(*columns, strict=True)
-        return [(int(rid or 0), int(began or 0), int(end or 0)) for rid, began, end in rows]
+        rows = (
+            (int(rid or 0), int(began or 0), int(end or 0)) for rid, began, end in zip(*columns, strict=True)
+        )
+        if self._reached is None:
+            return list(rows)
+        known = [(rid, began, end) for rid, began, end in rows if began <= self._reached]
+        return [(rid, began, end if end <= self._reached else OPEN_END) for rid, began, end in known]
 
     # ---- the parts of a search ---------------------------------------------------------------
 
+    def _partial(self, wanted: tantivy.Query, sort: Sort, size: int, counts: Counts, late: Late) -> Found:
+        """Answer what was found in the shards that were begun in time; groups reach beyond them."""
+        hits = self._hits(late.found.hits[:size], sort)
+        total = count(late.searched, unscored(wanted)) if len(late.searched) else 0
+        uncounted = tuple(dict.fromkeys((*counts.facets, *counts.histograms)))
+        searched = Searched(len(late.searched), late.of)
+        return Found(total, hits, uncounted=uncounted, searched=searched)
+
+    def _hits(self, page: Sequence[Ranked], sort: Sort) -> tuple[tuple[int, int, float | None], ...]:
+        """Answer record number, first revision and score of what stands on a page."""
+        addresses = [address for _, address in page]
+        rids = self.searcher.fast_field_values("rid", addresses) if addresses else []
+        froms = self.searcher.fast_field_values("from_revision", addresses) if addresses else []
+        scores = [float(score) if sort == "relevance" else None for score, _ in page]
+        return tuple(
+            (int(rid or 0), int(revision or 0), score)
+            for rid, revision, score in zip(rids, froms, scores, strict=True)
+        )
+
     def _page(
         self,
-        wanted: tantivy.Query,
-        matching: tantivy.Query,
+        first: Searcher,
+        wanted: Candidates,
         sort: Sort,
         size: int,
         after: Position | None,
         collapsed: Collapsed | None,
     ) -> Page:
+        """Find a page; `first` is asked for its hits, before anything is counted."""
         if sort == "relevance" and after is not None and after.state != self.state:
             raise SnapshotGone(after.state or "")
         if collapsed:
-            page, following, members = self._page_of_groups(wanted, sort, size, after, collapsed)
-            return page, collapsed.total(self.count(matching)), following, members
-        total = self.count(matching) if after else None
+            page, following, members = self._page_of_groups(
+                first, wanted.scored, sort, size, after, collapsed
+            )
+            return page, collapsed.total(self.count(wanted.matching)), following, members
         if sort == "relevance":
-            return *self._by_score(wanted, size, after, total), ()
-        return *self._by_key(wanted, sort, size, after, total), ()
+            return *self._by_score(first, wanted, size, after), ()
+        return *self._by_key(first, wanted.matching, sort, size, after), ()
 
     def _by_score(
-        self, wanted: tantivy.Query, size: int, after: Position | None, total: int | None
+        self, first: Searcher, wanted: Candidates, size: int, after: Position | None
     ) -> tuple[list[Ranked], int, Position | None]:
         offset = after.after if after else 0
-        result = self.searcher.search(wanted, limit=size, offset=offset, count=total is None)
-        total = _count(result) if total is None else total
+        result = first.search(wanted.scored, limit=size, offset=offset, count=after is None)
+        total = self.count(wanted.matching) if after else counted(result)
         more = offset + len(result.hits) < total and bool(result.hits)
         return result.hits, total, Position(offset + len(result.hits), self.state) if more else None
 
     def _by_key(
-        self, wanted: tantivy.Query, sort: Sort, size: int, after: Position | None, total: int | None
+        self, first: Searcher, wanted: tantivy.Query, sort: Sort, size: int, after: Position | None
     ) -> tuple[list[Ranked], int, Position | None]:
-        page = ORDERINGS[sort].search(self.searcher, self._rest(wanted, sort, after), size + 1)
-        total = self.count(wanted) if total is None else total
-        return page[:size], total, Position(int(page[size - 1][0])) if len(page) > size else None
+        page = ORDERINGS[sort].search(first, self._rest(wanted, sort, after), size + 1)
+        return page[:size], self.count(wanted), Position(int(page[size - 1][0])) if len(page) > size else None
 
     def _page_of_groups(
-        self, wanted: tantivy.Query, sort: Sort, size: int, after: Position | None, collapsed: Collapsed
+        self,
+        first: Searcher,
+        wanted: tantivy.Query,
+        sort: Sort,
+        size: int,
+        after: Position | None,
+        collapsed: Collapsed,
     ) -> tuple[list[Ranked], Position | None, tuple[int, ...]]:
         ordering, is_scored = ORDERINGS[sort], sort == "relevance"
         rest = wanted if is_scored else self._rest(wanted, sort, after)
@@ -236,7 +292,7 @@ class TantivySnapshot:
             collapsed.groups,
             ordering,
             wanted,
-            lambda limit, read: ordering.search(self.searcher, rest, limit, start + read),
+            lambda limit, read: ordering.search(self.searcher if read else first, rest, limit, start + read),
             size + 1,
         )
         page, following = found[:size], None
@@ -257,11 +313,13 @@ class TantivySnapshot:
 
     def count(self, wanted: tantivy.Query) -> int:
         """Count documents."""
-        return _count(self.searcher.search(unscored(wanted), limit=1))
+        return count(self.searcher, unscored(wanted))
 
     def _at(self, query: tantivy.Query, revision: int, withdrawn: Tombstones) -> tantivy.Query:
         """Restrict to the versions that stood at a revision; the newest needs no look at numbers."""
-        is_newest = revision >= self.revision
+        is_newest = self._reached is None and revision >= self.revision
+        if self._reached is not None:
+            revision = min(revision, self._reached)
         clauses = [(Occur.Must, query)]
         if not is_newest:
             clauses += [
@@ -281,7 +339,3 @@ def _unwanted(is_newest: bool, withdrawn: Tombstones) -> str | None:
     if withdrawn == "exclude":
         return ASIDE if is_newest else WITHDRAWN
     return OVER if is_newest else None
-
-
-def _count(result: tantivy.SearchResult) -> int:
-    return int(result.count)  # type: ignore[attr-defined]  # there, but missing in the stub of 0.27

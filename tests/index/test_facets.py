@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 import pytest
 
 from index.engines import SORTS
+from index.engines.tantivy.counting import Counter
+from index.engines.tantivy.snapshot import TantivySnapshot
 from index.families.decisions import decide
 from index.hierarchy import TOP, children, parents
 from index.listing import Wanted
@@ -60,6 +62,30 @@ def test_a_group_is_found_by_the_member_that_matches_and_counts_once(made: Made)
     (hit,) = searched.search(Request(words="water", collapse="family")).hits
     assert (hit.kept.id, hit.members) == ("demo:2", 1)
     assert searched.search(Request(words="soil", collapse="version")).total == 3
+
+
+def test_what_is_asked_again_is_not_looked_for_again_until_something_is_written(
+    made: Made, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched = made(a(1, title="soil", concept_doi="10.1234/all"), a(2, title="soil"))
+    request = Request(words="soil", facets=("kind", "license"), histograms=("year",), collapse="version")
+    first = searched.search(request)
+
+    def refuse(*_: Any) -> Any:
+        raise AssertionError("this was asked before")
+
+    with monkeypatch.context() as patch:
+        for of, name in ((TantivySnapshot, "_page"), (Counter, "facet"), (Counter, "histogram")):
+            patch.setattr(of, name, refuse)
+        assert searched.search(request) == first
+        with pytest.raises(AssertionError, match="asked before"):
+            searched.search(replace(request, sort="newest"))
+    fill(store, [a(3, title="soil", concept_doi="10.1234/all")])
+    sync(store, searched.engine)
+    after = searched.search(request)
+    assert (first.total, after.total) == (2, 2)
+    assert sorted(hit.members or 0 for hit in first.hits) == [1, 1]
+    assert sorted(hit.members or 0 for hit in after.hits) == [1, 2]
 
 
 def test_a_group_larger_than_many_pages_is_one_hit_of_one_page(made: Made) -> None:

@@ -11,7 +11,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 import tantivy
 
-from index.engines import Collapse, Counts, FacetCount, HistogramCount, Tombstones
+from index.engines import Collapse, Counts, FacetCount, HistogramCount, Position, Tombstones
 from index.engines.tantivy.counting import Counter
 from index.engines.tantivy.groups import UNGROUPED, Collapsed, Groups, count
 from index.engines.tantivy.queries import Compiler, unscored
@@ -21,18 +21,28 @@ from index.query import Query
 Value = TypeVar("Value")
 Counted: TypeAlias = tuple[dict[str, FacetCount], dict[str, HistogramCount], tuple[str, ...]]
 
-COUNTS_KEPT = 500
-"""Facets and histograms that a state keeps: who turns a page, or opens the first one, asks for the same."""
+Hit: TypeAlias = tuple[int, int, float | None]
+"""Record number, first revision of the version, and score."""
+Page: TypeAlias = tuple[tuple[Hit, ...], int, Position | None, tuple[int, ...]]
+"""Hits, total, what comes after, and for each hit how many its group has."""
+
+COUNTS_KEPT = 4_000
+"""Facets and histograms that a state keeps, 2 kB each: who turns a page, or opens the first one, asks for
+the same."""
+
+PAGES_KEPT = 500
+"""Pages that a state keeps, 3 kB each: who goes back, or chooses a facet and takes it off, asks again."""
 
 TOTALS_KEPT = 5_000
 """Totals that a state keeps: whoever types is shown the same names again and again."""
 
-MASKS_KEPT = 20
-"""Sets of grouped candidates that a state keeps, 25 kB each: the next page needs the same."""
+MASKS_KEPT = 100
+"""Sets of grouped candidates that a state keeps, 25 kB each of a million records: the next page needs the
+same."""
 
 
 class Kept(Generic[Value]):
-    """Counts that were made before in a state."""
+    """What was made before in a state; what was asked for longest ago goes first."""
 
     def __init__(self, most: int = COUNTS_KEPT) -> None:
         self._most = most
@@ -42,14 +52,15 @@ class Kept(Generic[Value]):
     def of(self, name: object, make: Callable[[], Value]) -> Value:
         """Answer what is kept under a name, or make it."""
         with self._lock:
-            known = self._made.get(name)
-        if known is None:
-            known = make()
-            with self._lock:
-                self._made[name] = known
-                while len(self._made) > self._most:
-                    self._made.popitem(last=False)
-        return known
+            if name in self._made:
+                self._made.move_to_end(name)
+                return self._made[name]
+        made = make()
+        with self._lock:
+            self._made[name] = made
+            while len(self._made) > self._most:
+                self._made.popitem(last=False)
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +73,7 @@ class State:
     """By kind; none where records must be taken to stand alone."""
     restrict: Callable[[tantivy.Query, int, Tombstones], tantivy.Query]
     """Restricts a query to what stood at a revision."""
+    pages: Kept[Page] = field(default_factory=lambda: Kept(PAGES_KEPT))
     facets: Kept[FacetCount] = field(default_factory=Kept)
     histograms: Kept[HistogramCount] = field(default_factory=Kept)
     totals: Kept[int] = field(default_factory=lambda: Kept(TOTALS_KEPT))

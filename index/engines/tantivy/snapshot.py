@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 import tantivy
@@ -20,7 +21,7 @@ from index.engines import (
     Sort,
     Tombstones,
 )
-from index.engines.tantivy.asked import Asked, State, nothing_counted
+from index.engines.tantivy.asked import Asked, Hit, Page, State, nothing_counted
 from index.engines.tantivy.beside import BESIDE
 from index.engines.tantivy.groups import Collapsed, Groups, count
 from index.engines.tantivy.help import Reading, TantivyHelp
@@ -41,7 +42,8 @@ ORDERINGS: Mapping[Sort, Ordering] = {
     "kept": Ordering("rid", is_descending=False),
 }
 
-Page: TypeAlias = tuple[list[Ranked], int, Position | None, tuple[int, ...]]
+Placed: TypeAlias = tuple[list[Ranked], int, Position | None, tuple[int, ...]]
+"""A page whose hits are places in the index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class TantivySnapshot:
         counts: Counts | None = None,
     ) -> Found:
         """Find the versions that stood at a revision; see `Snapshot.search`."""
+        pages = self._counts.pages if counts else None  # an export's are large, and asked for once
         counts = counts or Counts(tuple(facets), facet_size)
         asked = Asked(self._counts, at, withdrawn, collapse)
         matching = asked.wanted(query)
@@ -123,13 +126,14 @@ class TantivySnapshot:
             has_counts = counts.facets or counts.histograms
             counting = BESIDE.begin(asked.count, query, counts) if has_counts else nothing_counted
             first = timed(self.searcher, counts.until)
+            find = partial(self._page, first, wanted, sort, size, after, collapsed)
+            name = query, at, withdrawn, collapse, sort, size, after
             try:
-                page, total, following, members = self._page(first, wanted, sort, size, after, collapsed)
+                hits, total, following, members = pages.of(name, find) if pages else find()
             except Late as late:
                 counting()  # it ends soon: no shard is begun for it either
                 return self._partial(matching, sort, size, counts, late)
             facet_counts, histograms, uncounted = counting()
-        hits = self._hits(page, sort)
         members = members or ((1,) * len(hits) if collapse != "none" else ())
         following = replace(following, grouping=asked.grouping(query)) if following else None
         return Found(total, hits, facet_counts, following, members, histograms, uncounted)
@@ -229,7 +233,7 @@ class TantivySnapshot:
         searched = Searched(len(late.searched), late.of)
         return Found(total, hits, uncounted=uncounted, searched=searched)
 
-    def _hits(self, page: Sequence[Ranked], sort: Sort) -> tuple[tuple[int, int, float | None], ...]:
+    def _hits(self, page: Sequence[Ranked], sort: Sort) -> tuple[Hit, ...]:
         """Answer record number, first revision and score of what stands on a page."""
         addresses = [address for _, address in page]
         rids = self.searcher.fast_field_values("rid", addresses) if addresses else []
@@ -250,6 +254,18 @@ class TantivySnapshot:
         collapsed: Collapsed | None,
     ) -> Page:
         """Find a page; `first` is asked for its hits, before anything is counted."""
+        page, total, following, members = self._placed(first, wanted, sort, size, after, collapsed)
+        return self._hits(page, sort), total, following, members
+
+    def _placed(
+        self,
+        first: Searcher,
+        wanted: Candidates,
+        sort: Sort,
+        size: int,
+        after: Position | None,
+        collapsed: Collapsed | None,
+    ) -> Placed:
         if sort == "relevance" and after is not None and after.state != self.state:
             raise SnapshotGone(after.state or "")
         if collapsed:

@@ -91,11 +91,12 @@ def line(record: Json) -> bytes:
 
 
 def _spare(node: Node) -> Node:
-    return {name: value for name, value in node.items() if value not in (None, "", [], {})}
+    return {name: value for name, value in node.items() if value}
 
 
 def _unique(nodes: Iterable[Node]) -> list[Node]:
-    return list({orjson.dumps(node): node for node in nodes}.values())
+    found = list(nodes)
+    return list({orjson.dumps(node): node for node in found}.values()) if found[1:] else found
 
 
 def _described(text: str | None) -> list[Node]:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from index.record import Json
 
@@ -22,91 +22,95 @@ BETWEEN = " | "
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a cell begins that a spreadsheet would run (OWASP, CSV injection); it gets an apostrophe in front."""
 
+Get: TypeAlias = Callable[[Sequence[Json]], Sequence[Cell]]
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: what it is called, what is in it, and how it is found in a stored record."""
+    """One column: what it is called, what is in it, and how it is found in stored records."""
 
     name: str
     kind: Kind
     means: str
-    get: Callable[[Json], Cell]
+    get: Get
+    """Reads many records at once: most have most cells empty, and a call for each took half of an export."""
 
 
-def _field(name: str) -> Callable[[Json], Cell]:
-    return lambda record: record.get(name)
+def _field(name: str, otherwise: str | None = None) -> Get:
+    return lambda records: [record.get(name, otherwise) for record in records]
 
 
-def _inner(name: str, key: str) -> Callable[[Json], Cell]:
-    return lambda record: (record.get(name) or {}).get(key)
+def _inner(name: str, key: str) -> Get:
+    return lambda records: [(record.get(name) or {}).get(key) for record in records]
 
 
-def _each(name: str, key: str) -> Callable[[Json], Cell]:
-    def get(record: Json) -> Cell:
-        parts = record.get(name)  # most records have few of these, and an export asks for all
-        return _once(part.get(key) for part in parts) if parts else None
-
-    return get
+def _each(name: str, key: str) -> Get:
+    return _from(name, lambda parts: _once([part.get(key) for part in parts]))
 
 
-def _once(values: Iterable[str | None]) -> list[str]:
-    return list(dict.fromkeys(value for value in values if value))
+def _from(name: str, make: Callable[[Any], Cell]) -> Get:
+    """Make cells of one field, where it is stated."""
+    return lambda records: [make(record[name]) if name in record else None for record in records]
 
 
-def _places(record: Json) -> Iterator[Json]:
-    for person in record.get("creators", ()):
-        yield from person.get("affiliations", ())
+def _once(values: Sequence[str | None]) -> list[str] | None:
+    return list(dict.fromkeys([value for value in values if value])) or None
 
 
-def _words(record: Json) -> list[str]:
-    subjects = (subject.get("label") for subject in record.get("subjects", ()))
-    return _once([*record.get("keywords", ()), *subjects])
+def _places(creators: Sequence[Json], key: str) -> list[str] | None:
+    return _once([place.get(key) for person in creators for place in person.get("affiliations", ())])
 
 
-def _year(record: Json) -> int | None:
-    published = (record.get("dates") or {}).get("published")
+def _words(records: Sequence[Json]) -> list[list[str] | None]:
+    found = ((record.get("keywords", ()), record.get("subjects", ())) for record in records)
+    return [
+        _once([*keywords, *[subject.get("label") for subject in subjects]]) for keywords, subjects in found
+    ]
+
+
+def _year(dates: Json) -> int | None:
+    published = dates.get("published")
     return int(published[:4]) if published else None
 
 
-def _papers(record: Json) -> list[str]:
-    return _once(
-        paper.get("doi") or (f"pmid:{paper['pmid']}" if paper.get("pmid") else paper.get("pmcid"))
-        for paper in record.get("publications", ())
-    )
+def _paper(paper: Json) -> str | None:
+    return paper.get("doi") or (f"pmid:{paper['pmid']}" if paper.get("pmid") else paper.get("pmcid"))
 
 
 COLUMNS = (
     Column("id", "text", "Source and upstream id; stable for ever", _field("id")),
     Column("source", "text", "Name of the repository's source", _field("source")),
-    Column("kind", "text", "DataCite resourceTypeGeneral", lambda record: record.get("kind", "Dataset")),
+    Column("kind", "text", "DataCite resourceTypeGeneral", _field("kind", "Dataset")),
     Column("title", "text", "Title, plain text", _field("title")),
     Column("description", "text", "Description, plain text", _field("description")),
     Column("doi", "text", "DOI of this version, lower case, bare", _field("doi")),
     Column("concept_doi", "text", "DOI that stands for all versions", _field("concept_doi")),
     Column(
         "identifiers", "list", "All its identifiers, as scheme:value",
-        lambda record: _once(f"{i['scheme']}:{i['value']}" for i in record.get("identifiers", ())),
+        _from("identifiers", lambda identifiers: _once([f"{i['scheme']}:{i['value']}" for i in identifiers])),
     ),
     Column("version", "text", "Version as given", _field("version")),
     Column("language", "text", "ISO 639 code as given", _field("language")),
     Column("creators", "list", "Makers, in order", _each("creators", "name")),
     Column("orcids", "list", "Their ORCID iDs, as far as stated", _each("creators", "orcid")),
     Column(
-        "affiliations", "list", "Their affiliations", lambda record: _once(p["name"] for p in _places(record))
+        "affiliations", "list", "Their affiliations",
+        _from("creators", lambda creators: _places(creators, "name")),
     ),
     Column(
-        "rors", "list", "ROR ids of these, bare", lambda record: _once(p.get("ror") for p in _places(record))
+        "rors", "list", "ROR ids of these, bare",
+        _from("creators", lambda creators: _places(creators, "ror")),
     ),
     Column("publisher", "text", "Publisher", _field("publisher")),
     Column("published", "text", "Made public; partial dates stay partial", _inner("dates", "published")),
-    Column("year", "integer", "Year of publication", _year),
+    Column("year", "integer", "Year of publication", _from("dates", _year)),
     Column("modified", "text", "Last changed, by the upstream's word", _inner("dates", "modified")),
     Column("available", "text", "End of an embargo", _inner("dates", "available")),
     Column("license", "text", "SPDX id", _inner("license", "spdx")),
     Column("license_name", "text", "License as given", _inner("license", "name")),
     Column("license_url", "text", "Address of its text", _inner("license", "url")),
     Column("license_open", "truth", "Conforms to the Open Definition 2.1", _inner("license", "open")),
-    Column("access", "text", "Who may get the files", lambda record: record.get("access", "unknown")),
+    Column("access", "text", "Who may get the files", _field("access", "unknown")),
     Column("keywords", "list", "Keywords and subjects", _words),
     Column("organisms", "list", "Species imaged", _each("organisms", "label")),
     Column("organism_ids", "list", "NCBITaxon ids of these", _each("organisms", "id")),
@@ -114,13 +118,14 @@ COLUMNS = (
     Column("imaging_method_ids", "list", "FBbi ids of these", _each("imaging_methods", "id")),
     Column("funders", "list", "Funders", _each("funding", "funder")),
     Column("awards", "list", "Grant numbers as given", _each("funding", "award")),
-    Column("publications", "list", "Papers: DOI, else pmid:, else PMC id", _papers),
+    Column(
+        "publications", "list", "Papers: DOI, else pmid:, else PMC id",
+        _from("publications", lambda papers: _once([_paper(paper) for paper in papers])),
+    ),
     Column("related", "list", "Other things it points at", _each("related", "id")),
     Column("files", "integer", "Number of files", _inner("files", "count")),
     Column("bytes", "integer", "Sum of sizes in bytes", _inner("files", "bytes")),
-    Column(
-        "formats", "list", "File formats", lambda record: list((record.get("files") or {}).get("formats", ()))
-    ),
+    Column("formats", "list", "File formats", _inner("files", "formats")),
     Column("landing", "text", "Page at the repository", _inner("links", "landing")),
     Column("download", "text", "Where the files are", _inner("links", "download")),
     Column("withdrawn", "text", "Why the upstream took it back", _inner("withdrawn", "reason")),
@@ -128,29 +133,32 @@ COLUMNS = (
     Column("revision", "integer", "Revision at which this version began", _field("revision")),
 )  # fmt: skip
 
-_GETTERS = tuple(column.get for column in COLUMNS)
 HEADING = (",".join(column.name for column in COLUMNS) + "\r\n").encode()
 
 
-def cells(record: Json) -> list[Cell]:
-    """Answer a record's cells, in the order of the columns."""
-    return [get(record) for get in _GETTERS]
-
-
-def write(records: Iterable[Json]) -> bytes:
-    """Write rows of csv as RFC 4180 has it: CRLF, quotes doubled, UTF-8."""
+def write(records: Sequence[Json]) -> bytes:
+    """Write rows of csv as RFC 4180 has it: CRLF, quotes doubled, UTF-8; what is not known is empty."""
     text = io.StringIO(newline="")
-    rows = csv.writer(text, lineterminator="\r\n")
-    rows.writerows([_shown(cell) for cell in cells(record)] for record in records)
+    columns = [_SHOWN[column.kind](column.get(records)) for column in COLUMNS]
+    csv.writer(text, lineterminator="\r\n").writerows(zip(*columns, strict=True))
     return text.getvalue().encode()
 
 
-def _shown(cell: Cell) -> str:
-    if cell is None:
-        return ""
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    if isinstance(cell, int):
-        return str(cell)
-    text = cell if isinstance(cell, str) else BETWEEN.join(cell)
-    return "'" + text if text.startswith(FORMULA) else text
+def _texts(cells: Sequence[Any]) -> Sequence[Cell]:
+    return ["'" + cell if cell and cell.startswith(FORMULA) else cell for cell in cells]
+
+
+def _lists(cells: Sequence[Any]) -> Sequence[Cell]:
+    return _texts([BETWEEN.join(cell) if cell else None for cell in cells])
+
+
+def _truths(cells: Sequence[Any]) -> Sequence[Cell]:
+    return [cell if cell is None else str(cell).lower() for cell in cells]
+
+
+_SHOWN: dict[Kind, Callable[[Sequence[Any]], Sequence[Cell]]] = {
+    "text": _texts,
+    "list": _lists,
+    "truth": _truths,
+    "integer": lambda cells: cells,
+}

@@ -123,7 +123,7 @@ def _writes(name: str, base: str) -> Callable[[Sequence[Row]], Iterable[bytes]]:
         case "ndjson":
             return lambda rows: map(_line, rows)
         case "csv":
-            return lambda rows: [flat.write(map(stored, rows))]
+            return lambda rows: [flat.write([stored(row) for row in rows])]
         case "jsonld":
             return lambda rows: (
                 orjson.dumps(schema_org.write(Record.model_validate_json(row.body), base)) + b"\n"
@@ -184,7 +184,7 @@ class _Table:
     def open(self) -> bytes:
         return self._inner.open()
 
-    def write(self, rows: Iterable[Row]) -> bytes:
+    def write(self, rows: Sequence[Row]) -> bytes:
         return self._inner.write([stored(row) for row in rows])
 
     def close(self) -> bytes:

@@ -12,7 +12,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from api.formats.flat import COLUMNS, cells
+from api.formats.flat import COLUMNS
 from index.record import Json
 
 _TYPES = {"text": pa.string(), "integer": pa.int64(), "truth": pa.bool_(), "list": pa.list_(pa.string())}
@@ -73,7 +73,7 @@ class ParquetWriter:
         self._sink = _Sink()
         schema = SCHEMA.with_metadata({"headwater": orjson.dumps(about)})
         self._writer = pq.ParquetWriter(self._sink, schema, compression="zstd")
-        self._waiting: list[Json] = []
+        self._waiting: list[pa.RecordBatch] = []
 
     def open(self) -> bytes:
         """Answer what stands before the first row."""
@@ -81,8 +81,9 @@ class ParquetWriter:
 
     def write(self, records: Sequence[Json]) -> bytes:
         """Take rows; answer what is whole by now, perhaps nothing."""
-        self._waiting.extend(records)
-        if len(self._waiting) < GROUP:
+        arrays = [pa.array(column.get(records), _TYPES[column.kind]) for column in COLUMNS]
+        self._waiting.append(pa.record_batch(arrays, schema=SCHEMA))
+        if sum(batch.num_rows for batch in self._waiting) < GROUP:
             return b""
         self._group()
         return self._sink.take()
@@ -95,7 +96,5 @@ class ParquetWriter:
         return self._sink.take()
 
     def _group(self) -> None:
-        by_column = zip(*(cells(record) for record in self._waiting), strict=True)
-        arrays = [pa.array(list(column), field.type) for column, field in zip(by_column, SCHEMA, strict=True)]
-        self._writer.write_batch(pa.record_batch(arrays, schema=SCHEMA))
+        self._writer.write_table(pa.Table.from_batches(self._waiting).combine_chunks())
         self._waiting = []

@@ -59,8 +59,8 @@ def write(record: Record, base: str) -> Node:
 
 
 def spare(node: Node) -> Node:
-    """Leave out what is not known."""
-    return {key: value for key, value in node.items() if value not in (None, [], {}, "")}
+    """Leave out what is not known; what is false is known."""
+    return {key: value for key, value in node.items() if value or value is False}
 
 
 def _identifier(scheme: str, value: str) -> Node:

@@ -21,10 +21,10 @@ Building may be stopped and goes on at the next call with the same --folder; a f
 What it takes, measured in November 2026 on two busy cores with 100,000 records: store 166 MB, index 113 MB
 (as much again while segments merge), SQLite 285 MB, PostgreSQL 409 MB (and at most 2 GB of its log); 80 s to
 build and 105 s to fill the peers; 160 MB of memory to build and 190 MB in the node, no more than with 50,000.
-By that 6,300,000 need 11 + 7 + 7 GB, 18 GB for SQLite (and 4 GB while it finishes), 28 GB for PostgreSQL: 75
-GB. Where the disk has less, ask one peer at a time with --without: 53 GB at most. Building takes an hour and
-a half and filling two. PostgreSQL takes a quarter of the memory, 4 GB at most; the rest should hold store and
-index, 18 GB, or figures are not warm. Figures beyond 100,000 records are reckoned, not measured.
+With 6,300,000 store and index took 10.4 + 5.4 GB and an hour and a quarter. The peers were not filled: by the
+figures above they need two hours, SQLite 18 GB (and 4 GB while it finishes), PostgreSQL 28 GB. Where the disk
+has less, ask one peer at a time with --without. PostgreSQL takes a quarter of the memory, 4 GB at most; the
+rest should hold store and index, 16 GB, or figures are not warm.
 """
 
 from __future__ import annotations

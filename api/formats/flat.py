@@ -5,8 +5,7 @@ docs/export.md lists the columns; what has no column (files one by one, image si
 
 from __future__ import annotations
 
-import csv
-import io
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -21,6 +20,9 @@ BETWEEN = " | "
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a cell begins that a spreadsheet would run (OWASP, CSV injection); it gets an apostrophe in front."""
+
+_UNSAFE = re.compile('[",\r\n]')
+"""What a cell must be quoted for (RFC 4180, section 2, rule 6)."""
 
 Get: TypeAlias = Callable[[Sequence[Json]], Sequence[Cell]]
 
@@ -45,7 +47,12 @@ def _inner(name: str, key: str) -> Get:
 
 
 def _each(name: str, key: str) -> Get:
-    return _from(name, lambda parts: _once([part.get(key) for part in parts]))
+    return lambda records: [
+        list(dict.fromkeys([value for part in record[name] if (value := part.get(key))])) or None
+        if name in record
+        else None
+        for record in records
+    ]
 
 
 def _from(name: str, make: Callable[[Any], Cell]) -> Get:
@@ -138,27 +145,31 @@ HEADING = (",".join(column.name for column in COLUMNS) + "\r\n").encode()
 
 def write(records: Sequence[Json]) -> bytes:
     """Write rows of csv as RFC 4180 has it: CRLF, quotes doubled, UTF-8; what is not known is empty."""
-    text = io.StringIO(newline="")
     columns = [_SHOWN[column.kind](column.get(records)) for column in COLUMNS]
-    csv.writer(text, lineterminator="\r\n").writerows(zip(*columns, strict=True))
-    return text.getvalue().encode()
+    return "".join([",".join(row) + "\r\n" for row in zip(*columns, strict=True)]).encode()
 
 
-def _texts(cells: Sequence[Any]) -> Sequence[Cell]:
-    return ["'" + cell if cell and cell.startswith(FORMULA) else cell for cell in cells]
+def _texts(cells: Sequence[Any]) -> list[str]:
+    return [_quoted("'" + cell if cell.startswith(FORMULA) else cell) if cell else "" for cell in cells]
 
 
-def _lists(cells: Sequence[Any]) -> Sequence[Cell]:
-    return _texts([BETWEEN.join(cell) if cell else None for cell in cells])
+def _quoted(text: str) -> str:
+    # The csv module, which looks for each character in the line's end, took 16 of 35 microseconds a row.
+    return '"' + text.replace('"', '""') + '"' if _UNSAFE.search(text) else text
 
 
-def _truths(cells: Sequence[Any]) -> Sequence[Cell]:
-    return [cell if cell is None else str(cell).lower() for cell in cells]
+def _lists(cells: Sequence[Any]) -> list[str]:
+    return _texts([cell and BETWEEN.join(cell) for cell in cells])
 
 
-_SHOWN: dict[Kind, Callable[[Sequence[Any]], Sequence[Cell]]] = {
-    "text": _texts,
-    "list": _lists,
-    "truth": _truths,
-    "integer": lambda cells: cells,
-}
+def _truths(cells: Sequence[Any]) -> list[str]:
+    return ["" if cell is None else str(cell).lower() for cell in cells]
+
+
+def _integers(cells: Sequence[Any]) -> list[str]:
+    return ["" if cell is None else str(cell) for cell in cells]
+
+
+_SHOWN: dict[Kind, Callable[[Sequence[Any]], list[str]]] = {
+    "text": _texts, "list": _lists, "truth": _truths, "integer": _integers,
+}  # fmt: skip

@@ -138,7 +138,9 @@ def _writes(name: str, base: str) -> Callable[[Sequence[Row]], Iterable[bytes]]:
 
 def stored(row: Row) -> Json:
     """Answer a row as JSON: the stored record, with where it came from and when it began."""
-    return {**orjson.loads(row.body), "origin": row.origin, "revision": row.revision}
+    record: Json = orjson.loads(row.body)
+    record["origin"], record["revision"] = row.origin, row.revision
+    return record
 
 
 def _line(row: Row) -> bytes:

@@ -22,6 +22,7 @@ from index.store import SourceState, Store
 
 if TYPE_CHECKING:
     from api.herald import Herald
+    from api.thumbnails import Thumbnails
 
 Value = TypeVar("Value")
 
@@ -52,6 +53,8 @@ class Node:
     limits: Limits = field(default_factory=Limits)
     herald: Herald | None = None
     """Tells subscribers, where the operator lets others subscribe."""
+    thumbnails: Thumbnails | None = None
+    """Fetches pictures; None where the operator wants none."""
     exports: int = 2
     unindexed: str | None = field(default=None, init=False)
     """Why the index cannot be brought up to date, as long as it cannot."""

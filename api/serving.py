@@ -16,6 +16,7 @@ from api.herald import Herald
 from api.indexing import SYNC_EVERY, Indexing
 from api.node import Limits, Node
 from api.status import Trouble
+from api.thumbnails import Thumbnails, Way
 from config.process import settle
 from config.settings import Settings
 from index.engines.tantivy import TantivyEngine
@@ -64,6 +65,7 @@ async def serving(settings: Settings, say: Callable[[str], None]) -> AsyncIterat
         limits,
         exports=settings.exports_at_once,
         search_seconds=settings.search_seconds,
+        thumbnails=_thumbnails(settings),
     )
     runner = web.AppRunner(create_app(node), access_log=None, shutdown_timeout=2.0)
     await runner.setup()
@@ -89,6 +91,13 @@ async def serving(settings: Settings, say: Callable[[str], None]) -> AsyncIterat
         await runner.cleanup()
         await asyncio.to_thread(engine.close)
         store.close()
+
+
+def _thumbnails(settings: Settings) -> Thumbnails | None:
+    if not settings.thumbnails_mb:
+        return None
+    way = Way(settings.user_agent, settings.offline, settings.private_networks)
+    return Thumbnails(settings.thumbnails_path, settings.thumbnails_mb * 1_000_000, way)
 
 
 async def _listen(runner: web.AppRunner, settings: Settings) -> str:

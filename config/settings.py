@@ -114,6 +114,10 @@ class Settings(BaseSettings):
     exports_at_once: Annotated[
         int, Field(description="Exports and certificates made at once; further ones are answered 503", ge=1)
     ] = 2
+    thumbnails_mb: Annotated[
+        int,
+        Field(description="Megabytes of small pictures kept under the data folder; 0 fetches none", ge=0),
+    ] = 200
     log_level: Annotated[str, Field(description="debug, info, warning or error")] = "info"
     log_format: Annotated[
         Literal["auto", "text", "json"],
@@ -154,6 +158,10 @@ class Settings(BaseSettings):
     @property
     def index_path(self) -> Path:
         return self.data / "index"
+
+    @property
+    def thumbnails_path(self) -> Path:
+        return self.data / "thumbnails"
 
     @property
     def vocab_path(self) -> Path:

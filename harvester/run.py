@@ -176,6 +176,8 @@ def shown(card: Card, schedule: str | None = None) -> dict[str, str]:
         "incremental": card.incremental,
         "deletions": card.deletions,
         "schedule": schedule or card.schedule,
+        "pictures": " ".join(card.pictures),
+        "pace": str(card.pace),
     }
 
 

@@ -78,6 +78,9 @@ class Card:
     """Whether what a complete harvest no longer lists may be taken for withdrawn, once `gone` agrees."""
     counted_by: tuple[Counter, ...] = ()
     """Who tells how much the upstream holds."""
+    pictures: tuple[str, ...] = ()
+    """Beginnings of the addresses where its small pictures are, each with the host whole; others are never
+    fetched for readers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,11 @@ card = Card(
     title="figshare",
     homepage="https://figshare.com",
     hosts=("api.figshare.com", "api.datacite.org"),
+    pictures=(
+        "https://previews.figshare.com/",
+        "https://s3-eu-west-1.amazonaws.com/pfigshare-u-previews/",
+        "https://s3-eu-west-1.amazonaws.com/ppreviews-plos-725668748/",
+    ),
     scopes=("imaging", "everything"),
     license_note="metadata under CC0; each article states the license of its files",
     incremental="articles modified since, by the search's modified_since, and the details of each",

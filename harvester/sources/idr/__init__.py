@@ -37,6 +37,7 @@ card = Card(
     title="IDR, the Image Data Resource",
     homepage="https://idr.openmicroscopy.org/",
     hosts=("idr.openmicroscopy.org", "raw.githubusercontent.com"),
+    pictures=("https://idr.openmicroscopy.org/webgateway/render_thumbnail/",),
     scopes=("everything",),
     license_note="metadata and tables under CC BY 4.0; each study states its own license",
     incremental="no: OMERO's lists know no dates; all studies are read again and compared",

@@ -42,6 +42,7 @@ card = Card(
     title="SSBD, Systems Science of Biological Dynamics",
     homepage="https://ssbd.riken.jp/",
     hosts=("api.github.com", "codeload.github.com"),
+    pictures=("https://ssbd.riken.jp/ssbd-omero/",),
     scopes=("everything",),
     license_note="metadata published by SSBD for reuse, no license stated; data CC, project by project",
     incremental="the date of the newest commit; nothing is read when it is older",

@@ -33,6 +33,7 @@ card = Card(
     title="Zenodo",
     homepage="https://zenodo.org/",
     hosts=("zenodo.org", "api.datacite.org"),
+    pictures=("https://zenodo.org/api/iiif/",),
     scopes=("imaging", "everything"),
     license_note="metadata under CC0, except e-mail addresses",
     incremental="searches by `updated`; OAI-PMH windows by datestamp with route=oai",

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from api.node import NODE
 from api.problem import Problem
-from api.records import without_addresses
+from api.verbatim import without_addresses
 from index import quarantine
 from index.query import BadQuery
 from index.store import Store

@@ -7,16 +7,15 @@ import re
 import orjson
 from aiohttp import web
 
-from api import pages
+from api import recordpage
 from api.formats import dcat, schema_org
 from api.node import NODE
 from api.problem import Problem, not_found
+from api.verbatim import without_addresses
 from index.history import latest
 from index.similar import similar
 from index.store import Kept
 from index.values import identifiers
-
-_EMAIL = re.compile(rb"[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,8}[a-zA-Z]{2,24}")
 
 OFFERED = ("text/html", "application/json", "application/ld+json", "text/turtle", "application/rdf+xml")
 
@@ -53,14 +52,9 @@ async def landing(request: web.Request) -> web.Response:
             return _negotiated(dcat.write(kept.record(), base, "xml"), "application/rdf+xml", kept)
         case _:
             node = request.app[NODE]
-            told = await node.off_loop(latest, node.store, kept.rid, pages.VERSIONS_SHOWN)
-            alike = await node.off_loop(similar, node.catalogue, kept, pages.SIMILAR_SHOWN)
-            return pages.record(request, kept, told, alike)
-
-
-def without_addresses(body: bytes) -> bytes:
-    """Take e-mail addresses out of what an upstream sent: we pass on metadata, not ways to reach people."""
-    return _EMAIL.sub(b"(e-mail address removed)", body)
+            told = await node.off_loop(latest, node.store, kept.rid, recordpage.VERSIONS_SHOWN)
+            alike = await node.off_loop(similar, node.catalogue, kept, recordpage.SIMILAR_SHOWN)
+            return await recordpage.shown(request, kept, told, alike)
 
 
 def negotiate(accept: str, asked: str | None) -> str:

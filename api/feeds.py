@@ -19,6 +19,7 @@ from api.parameters import known, number
 from config import VERSION
 from index.changes import Tombstone, withdrawals
 from index.prepared import digest_of
+from index.values.addresses import linked
 
 ATOM = "http://www.w3.org/2005/Atom"
 ATOM_TYPE, JSON_TYPE = "application/atom+xml", "application/feed+json"
@@ -129,8 +130,7 @@ def _summary(tombstone: Tombstone) -> str:
 def _upstream(tombstone: Tombstone) -> str | None:
     """Answer the upstream's own tombstone page; where it names none, the page the data set had."""
     links = tombstone.record.get("links") or {}
-    address = tombstone.record["withdrawn"].get("url") or links.get("landing")
-    return str(address) if address else None
+    return linked(tombstone.record["withdrawn"].get("url")) or linked(links.get("landing"))
 
 
 def add(parent: etree._Element, name: str, text: str | None = None, **attributes: str) -> etree._Element:

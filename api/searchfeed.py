@@ -21,6 +21,7 @@ from api.search import question
 from config import VERSION
 from index.query import BadQuery
 from index.search import Request
+from index.values.addresses import linked
 from index.watching import News, latest
 
 SUMMARY = 500
@@ -129,7 +130,7 @@ def _entry(entry: etree._Element, base: str, news: News) -> None:
     add(entry, "title", record.get("title") or record["id"])
     add(entry, "updated", news.at or NOT_KNOWN)
     add(entry, "link", rel="alternate", type="text/html", href=page)
-    landing = (record.get("links") or {}).get("landing")
+    landing = linked((record.get("links") or {}).get("landing"))
     if landing:
         add(entry, "link", rel="related", href=landing, title=f"Its page at {record['source']}")
     for person in record.get("creators", ())[:PEOPLE]:
@@ -140,7 +141,7 @@ def _entry(entry: etree._Element, base: str, news: News) -> None:
 
 def _item(base: str, news: News) -> dict[str, Any]:
     record, page = news.kept.stored, page_of(base, news.kept.id)
-    landing = (record.get("links") or {}).get("landing")
+    landing = linked((record.get("links") or {}).get("landing"))
     return {
         "id": page,
         "url": page,

@@ -15,6 +15,7 @@ from rich.style import Style
 from rich.text import Text
 
 from api import terminal
+from index.values.addresses import linked
 
 BRIEF = ("source", "imaging_method", "organism", "year")
 """Facets shown when none are asked for."""
@@ -58,7 +59,7 @@ def marked(snippet: str, style: Style) -> Text:
 
 
 def _hit(hit: Mapping[str, Any]) -> None:
-    landing = hit["links"]["landing"]
+    landing = linked(hit["links"]["landing"])
     title = hit["snippets"].get("title")
     line = marked(title or html.escape(hit["title"] or hit["id"]), TITLE)
     if landing and terminal.out.is_terminal:

@@ -54,3 +54,8 @@ def identifier(raw: str) -> str | None:
         if known := identifiers.accession(segment):
             return known[1].lower()
     return address(url)
+
+
+def linked(address: str | None) -> str | None:
+    """Answer an address that may be linked to; None for others: a stranger's may begin with javascript:."""
+    return address if address and address.startswith(("https://", "http://")) else None

@@ -24,22 +24,27 @@ from api import (
     quarantine,
     reconcile,
     records,
+    rendering,
     search,
     searchfeed,
+    searchpage,
     similar,
     sources,
     subscriptions,
+    thumbnails,
 )
 from api.node import NODE, Node
 from api.problem import problems
 from api.slots import SLOTS, Slots
 
 ROUTES = (
-    web.get("/", pages.search),
+    web.get("/", searchpage.search),
+    web.get("/facets/{name}", searchpage.facet),
     web.get("/help/search", pages.search_help),
     web.get("/sources", pages.sources),
     web.get("/sources/{name}/loss", pages.losses),
     web.get("/records/{id:.+}/family", families.shown),
+    web.get("/records/{id:.+}/thumbnail", thumbnails.shown),
     web.get("/records/{id:.+}", records.landing),
     web.get("/api/v1/search", search.search),
     web.get("/api/v1/facets/{name}", faceted.facet),
@@ -84,7 +89,7 @@ ROUTES = (
     web.get("/healthz", health.healthz),
     web.get("/readyz", health.readyz),
     web.get("/metrics", metrics.metrics),
-    web.get("/web/{name:[a-z]+\\.(?:css|svg)}", pages.web_file),
+    web.get("/web/{name:[a-z]+\\.(?:css|svg|js)}", rendering.web_file),
 )
 
 
@@ -101,5 +106,7 @@ def create_app(node: Node) -> web.Application:
 
 async def _threads(app: web.Application) -> AsyncIterator[None]:
     yield
+    if (fetching := app[NODE].thumbnails) is not None:
+        await fetching.close()
     app[SLOTS].close()
     app[NODE].close()

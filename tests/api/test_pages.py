@@ -57,10 +57,11 @@ async def test_the_sources_page_shows_counts_and_origin(client: Client) -> None:
     assert "demo" in html
 
 
-async def test_every_page_works_without_scripts(client: Client) -> None:
+async def test_no_page_has_a_script_or_a_style_within(client: Client) -> None:
     for path in ("/", "/?q=light", "/sources", "/docs", "/records/demo:one"):
         html = await page(client, path)
-        assert not re.search(r"<script(?! type=\"application/ld\+json\")", html)
+        assert not re.search(r"<script(?! type=\"application/ld\+json\"| src=\"/web/)", html)
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", html)
 
 
 async def test_the_stylesheet_is_served_and_nothing_else_of_the_folder(client: Client) -> None:

@@ -114,7 +114,7 @@ async def test_an_export_is_of_every_record_unless_it_says_otherwise(twins: Clie
 @pytest.mark.parametrize("collapse", ["", *EXPECTED])
 async def test_the_page_offers_just_what_it_counts(twins: Client, collapse: str) -> None:
     text = await (await twins.get(f"/?q=twin&sort=oldest&collapse={collapse}")).text()
-    (address,) = re.findall(r'href="(/api/v1/export\?[^"]*)">JSON lines', text)
+    (address,) = re.findall(r'href="(/api/v1/export\?[^"]*format=ndjson)"', text)
     (certificate,) = re.findall(r'href="(/api/v1/certificate\?[^"]*)"', text)
     shown = re.search(r"<b>(\d)</b>", text)
     assert shown is not None

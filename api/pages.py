@@ -1,4 +1,4 @@
-"""Pages beside the search and the records: sources, families, help. They show what the JSON routes do."""
+"""Pages beside the search and the records: families, help. They show what the JSON routes do."""
 
 from __future__ import annotations
 
@@ -9,21 +9,13 @@ from aiohttp import web
 
 from api import losses as of_losses
 from api.help import FORMS
-from api.node import NODE
 from api.rendering import page
-from api.sources import overview
 from index.store import Kept
 
 
 async def search_help(request: web.Request) -> web.Response:
     """Show the forms of a query, with examples."""
     return page(request, "help.html", forms=FORMS)
-
-
-async def sources(request: web.Request) -> web.Response:
-    """Show what we hold of each repository."""
-    node = request.app[NODE]
-    return page(request, "sources.html", sources=await node.off_loop(overview, node))
 
 
 async def losses(request: web.Request) -> web.Response:

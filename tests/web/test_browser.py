@@ -25,7 +25,8 @@ WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PAGES = {
     "start": "/", "results": "/?q=microscopy", "table": "/?q=microscopy&view=table&size=50",
     "nothing": "/?q=zebrafish+qqqq", "mistake": "/?q=%22open", "facet": "/facets/organism?q=microscopy",
-    "sources": "/sources", "help": "/help/search", "api": "/docs", "losses": "/sources/empiar/loss",
+    "sources": "/sources", "source": "/sources/zenodo", "help": "/help/search",
+    "api": "/docs", "losses": "/sources/empiar/loss",
 }  # fmt: skip
 """One of each kind; a record's page is opened from the results."""
 

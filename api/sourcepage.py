@@ -1,0 +1,101 @@
+"""Pages about repositories: all of them at a glance, and everything known of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from api.node import NODE, Node
+from api.problem import not_found
+from api.rendering import page, thousands
+from api.sources import overview, shape_run
+from index import quarantine
+from index.entry import HAS
+from index.incidents import incidents
+from index.losses import table
+from index.past import FAILED, HARVESTS
+from index.search import Request
+
+RUNS_LOOKED_AT = 400
+RUNS_DRAWN = 60
+RUNS_SHOWN = 20
+REASONS_SHOWN = 8
+STATES = {"complete": 24, "running": 16, "canceled": 12}
+"""Heights of bars, so that nobody must tell colors apart; a failure is the lowest."""
+FIELDS = {
+    "doi": "DOI", "description": "Description", "license": "License", "organism": "Organism",
+    "imaging_method": "Imaging method", "publication": "Publication", "funding": "Funding", "files": "Files",
+    "bytes": "Size", "orcid": "ORCID of a creator", "ror": "ROR of an affiliation", "thumbnail": "Picture",
+    "viewer": "Viewer", "related": "Related things", "citations": "Citations",
+}  # fmt: skip
+"""What `has=` asks for, as people say it."""
+
+
+async def listed(request: web.Request) -> web.Response:
+    """Show what we hold of each repository."""
+    node = request.app[NODE]
+    return page(request, "sources.html", sources=await node.off_loop(overview, node))
+
+
+async def shown(request: web.Request) -> web.Response:
+    """Show one repository: what it is, how complete and fresh, what its records say, what went wrong.
+
+    Raises:
+        Problem: 404 for a source that was never harvested.
+    """
+    node, name = request.app[NODE], request.match_info["name"]
+    if name not in node.states():
+        raise not_found(f"no source {name!r} was ever harvested")
+    return page(request, "source.html", **await node.off_loop(_gathered, node, name))
+
+
+def _gathered(node: Node, name: str) -> dict[str, Any]:
+    runs = node.store.runs(name, RUNS_LOOKED_AT)
+    aside = quarantine.listing(node.store, quarantine.Wanted(name, None), size=1, after=0)
+    fates = [row.fate.becomes for row in table(node.store, name)]
+    return {
+        "source": next(each for each in overview(node) if each["name"] == name),
+        "coverage": coverage(node, name),
+        "incidents": [each.in_words() for each in incidents(runs)],
+        "looked_at": len(runs),
+        "strip": strip(runs[:RUNS_DRAWN]),
+        "runs": [shape_run(run) for run in runs[:RUNS_SHOWN]],
+        "reasons": aside.reasons[:REASONS_SHOWN],
+        "fates": {each: fates.count(each) for each in ("mapped", "ignored", "unknown")},
+    }
+
+
+def coverage(node: Node, name: str) -> list[dict[str, Any]]:
+    """Count the records of a source that state each of the main fields."""
+
+    def count(filters: Mapping[str, Sequence[str]]) -> int:
+        return node.catalogue.total(Request(filters={"source": [name], **filters}))
+
+    whole = count({})
+    rows = [(each, count({"has": [each]})) for each in HAS]
+    return [
+        {
+            "field": FIELDS[each], "count": found, "of": whole, "share": found / whole if whole else 0.0,
+            "with": "/?" + urlencode([("source", name), ("has", each)]),
+            "without": "/?" + urlencode([("source", name), ("-has", each)]),
+        }
+        for each, found in rows
+    ]  # fmt: skip
+
+
+def strip(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Lay out the last harvests, the oldest first, as bars."""
+    told = [run for run in reversed(runs) if run["kind"] in HARVESTS]
+    return [
+        {
+            "x": place * 6,
+            "height": STATES.get(run["state"], 8),
+            "is_failed": run["state"] in FAILED,
+            "told": f"{run['started_at']}: {run['state']}, {thousands(run['seen'])} documents, "
+            f"{thousands(run['added'])} new, {thousands(run['changed'])} changed",
+        }
+        for place, run in enumerate(told)
+    ]

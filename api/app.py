@@ -9,6 +9,7 @@ from aiohttp import web
 from api import (
     certificate,
     changes,
+    explore,
     export,
     faceted,
     families,
@@ -42,6 +43,9 @@ ROUTES = (
     web.get("/", searchpage.search),
     web.get("/facets/{name}", searchpage.facet),
     web.get("/help/search", pages.search_help),
+    web.get("/explore", explore.explore),
+    web.get("/explore/{name}.svg", explore.chart),
+    web.get("/explore/{name}.csv", explore.rows),
     web.get("/sources", sourcepage.listed),
     web.get("/sources/{name}", sourcepage.shown),
     web.get("/sources/{name}/loss", pages.losses),
@@ -103,6 +107,7 @@ def create_app(node: Node) -> web.Application:
     app[SLOTS], app[export.SUMS] = Slots(node.exports), export.Sums()
     app.add_routes(ROUTES)
     app.cleanup_ctx.append(_threads)
+    app.cleanup_ctx.append(explore.drawing)
     return app
 
 

@@ -26,7 +26,7 @@ PAGES = {
     "start": "/", "results": "/?q=microscopy", "table": "/?q=microscopy&view=table&size=50",
     "nothing": "/?q=zebrafish+qqqq", "mistake": "/?q=%22open", "facet": "/facets/organism?q=microscopy",
     "sources": "/sources", "source": "/sources/zenodo", "help": "/help/search",
-    "api": "/docs", "losses": "/sources/empiar/loss",
+    "api": "/docs", "losses": "/sources/empiar/loss", "explore": "/explore?q=microscopy",
 }  # fmt: skip
 """One of each kind; a record's page is opened from the results."""
 
@@ -110,7 +110,8 @@ def test_no_page_breaks_a_rule_of_accessibility_or_moves(
     opened: Opened, shots: Path, name: str, scheme: Any
 ) -> None:
     page = opened(PAGES[name], color_scheme=scheme)
-    page.screenshot(path=shots / f"{name}-{scheme}.png", full_page=False)
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=shots / f"{name}-{scheme}.png", full_page=name == "explore")
     assert page.evaluate(SHIFTED) <= 0.05
     found = Axe().run(page, options={"runOnly": {"type": "tag", "values": WCAG}})
     assert not found.response["violations"], found.generate_report()

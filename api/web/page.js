@@ -114,6 +114,32 @@ function drawing(svg) {
   svg.addEventListener("dragstart", (event) => event.preventDefault());
 }
 
+// ---- facets that are counted when they are opened ---------------------------------------------------
+
+function opening(details) {
+  const all = $("li", details);
+  details.addEventListener("toggle", async () => {
+    if (!details.open || details.dataset.asked) return;
+    details.dataset.asked = "yes";
+    const name = details.dataset.facet, link = new URL($("a", all).href);
+    const asked = new URLSearchParams(link.search);
+    for (const each of ["sort", "size", "view", "facets", "facet_size", "histograms"]) asked.delete(each);
+    asked.set("size", "6");
+    const answer = await fetch(`/api/v1/facets/${name}?${asked}`);
+    if (!answer.ok) return;
+    const { values } = await answer.json();
+    all.before(...values.map((value) => {
+      const item = document.createElement("li"), to = document.createElement("a"), count = document.createElement("span");
+      to.href = `/?${new URLSearchParams([...link.searchParams, [name, value.value]])}`;
+      to.textContent = value.label;
+      count.className = "n";
+      count.textContent = value.count.toLocaleString("en");
+      item.append(to, " ", count);
+      return item;
+    }));
+  });
+}
+
 // ---- small things ----------------------------------------------------------------------------------
 
 function copying(button) {
@@ -134,4 +160,5 @@ $$("input[data-suggests]").forEach(suggesting);
 $$("svg[data-name]").forEach(drawing);
 $$("button[data-copies]").forEach(copying);
 $$("select[data-asks]").forEach(changing);
+$$("details[data-facet]").forEach(opening);
 if (matchMedia("(max-width: 52rem)").matches) $$(".facets > details").forEach((each) => { each.open = false; });

@@ -94,6 +94,18 @@ def test_a_range_is_drawn_over_the_bars(opened: Opened) -> None:
     assert re.search(r"year=\d{4}\.\.\d{4}", page.url)
 
 
+def test_a_facet_is_counted_when_it_is_opened(opened: Opened) -> None:
+    page = opened("/?q=microscopy&sort=newest&size=10&view=table")
+    facet = page.locator("details[data-facet=keyword]")
+    facet.locator("summary").click()
+    value = facet.locator("li").first
+    expect(value.locator(".n")).to_be_visible()
+    count = int(value.locator(".n").inner_text().replace(",", ""))
+    value.get_by_role("link").click()
+    page.wait_for_url(re.compile("keyword="))
+    assert total(page) == count
+
+
 def test_a_bar_is_a_link_of_its_own(opened: Opened) -> None:
     page = opened("/?q=microscopy")
     bar = page.locator("svg[data-name=year] a").last

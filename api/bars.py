@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from api.counted import span
-from api.rendering import size, thousands
+from api.rendering import TITLES, size, thousands
 from index.engines import Bar, HistogramCount
 
 WIDTH, HEIGHT = 240, 56
@@ -17,7 +17,6 @@ LEAST = 2
 YEARS = 40
 """Bars of years; what is older is one bar, as a few wrong dates of 1900 would make all others hairlines."""
 
-TITLES = {"year": "Year", "bytes": "Size"}
 EXAMPLES = {"year": ("2015", "2026"), "bytes": ("1GB", "10TB")}
 
 

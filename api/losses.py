@@ -13,7 +13,7 @@ from rich.markup import escape
 from api import terminal
 from api.node import NODE, Node
 from api.options import Data, Json, examples, settings_of
-from api.problem import not_found
+from api.sources import named
 from api.status import Trouble
 from index.losses import ALL, Row, drift, table
 from index.store import Store
@@ -55,10 +55,7 @@ async def found_for(request: web.Request) -> dict[str, Any]:
         Problem: 404 for a source that was never harvested.
     """
     node: Node = request.app[NODE]
-    name = request.match_info["name"]
-    if name not in node.states():
-        raise not_found(f"no source {name!r} was ever harvested")
-    return await node.off_loop(gather, node.store, name)
+    return await node.off_loop(gather, node.store, named(request))
 
 
 def gather(store: Store, name: str) -> dict[str, Any]:

@@ -9,9 +9,8 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from api.node import NODE, Node
-from api.problem import not_found
 from api.rendering import page, thousands
-from api.sources import overview, shape_run
+from api.sources import named, overview, shape_run
 from index import quarantine
 from index.entry import HAS
 from index.incidents import incidents
@@ -46,9 +45,7 @@ async def shown(request: web.Request) -> web.Response:
     Raises:
         Problem: 404 for a source that was never harvested.
     """
-    node, name = request.app[NODE], request.match_info["name"]
-    if name not in node.states():
-        raise not_found(f"no source {name!r} was ever harvested")
+    node, name = request.app[NODE], named(request)
     return page(request, "source.html", **await node.off_loop(_gathered, node, name))
 
 

@@ -43,12 +43,22 @@ async def source(request: web.Request) -> web.Response:
 
 async def runs(request: web.Request) -> web.Response:
     """List the runs of one source, newest first, with what each noticed."""
-    node, name = request.app[NODE], request.match_info["name"]
-    if name not in node.states():
-        raise not_found(f"no source {name!r} was ever harvested")
+    node, name = request.app[NODE], named(request)
     latest = await node.off_loop(node.store.runs, name, RUNS_SHOWN)
     noticed = {run["id"]: await node.off_loop(node.store.findings, run["id"]) for run in latest[:5]}
     return _json({"runs": [{**shape_run(run), "findings": noticed.get(run["id"])} for run in latest]})
+
+
+def named(request: web.Request) -> str:
+    """Answer the source that an address names.
+
+    Raises:
+        Problem: 404 for one that was never harvested.
+    """
+    name = request.match_info["name"]
+    if name not in request.app[NODE].states():
+        raise not_found(f"no source {name!r} was ever harvested")
+    return name
 
 
 def overview(node: Node) -> list[dict[str, Any]]:

@@ -47,12 +47,7 @@ def _inner(name: str, key: str) -> Get:
 
 
 def _each(name: str, key: str) -> Get:
-    return lambda records: [
-        list(dict.fromkeys([value for part in record[name] if (value := part.get(key))])) or None
-        if name in record
-        else None
-        for record in records
-    ]
+    return _from(name, lambda parts: _once([part.get(key) for part in parts]))
 
 
 def _from(name: str, make: Callable[[Any], Cell]) -> Get:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TypeAlias
 
 import tantivy
@@ -126,7 +125,11 @@ class TantivySnapshot:
             has_counts = counts.facets or counts.histograms
             counting = BESIDE.begin(asked.count, query, counts) if has_counts else nothing_counted
             first = timed(self.searcher, counts.until)
-            find = partial(self._page, first, wanted, sort, size, after, collapsed)
+
+            def find() -> Page:
+                page, total, following, members = self._page(first, wanted, sort, size, after, collapsed)
+                return self._hits(page, sort), total, following, members
+
             name = query, at, withdrawn, collapse, sort, size, after
             try:
                 hits, total, following, members = pages.of(name, find) if pages else find()
@@ -252,20 +255,8 @@ class TantivySnapshot:
         size: int,
         after: Position | None,
         collapsed: Collapsed | None,
-    ) -> Page:
-        """Find a page; `first` is asked for its hits, before anything is counted."""
-        page, total, following, members = self._placed(first, wanted, sort, size, after, collapsed)
-        return self._hits(page, sort), total, following, members
-
-    def _placed(
-        self,
-        first: Searcher,
-        wanted: Candidates,
-        sort: Sort,
-        size: int,
-        after: Position | None,
-        collapsed: Collapsed | None,
     ) -> Placed:
+        """Find a page; `first` is asked for its hits, before anything is counted."""
         if sort == "relevance" and after is not None and after.state != self.state:
             raise SnapshotGone(after.state or "")
         if collapsed:

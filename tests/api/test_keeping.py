@@ -111,7 +111,7 @@ def test_ctrl_c_leaves_no_half_backup(node: Path) -> None:
     (node / "backups").mkdir()
     with closing(sqlite3.connect(node / "data/store.sqlite")) as connection:  # big enough to be met midway
         connection.execute("CREATE TABLE ballast (body BLOB)")
-        connection.executemany("INSERT INTO ballast VALUES (randomblob(1000000))", [()] * 80)
+        connection.executemany("INSERT INTO ballast VALUES (randomblob(1000000))", [()] * 240)
         connection.commit()
     process = start("backup", "backups/b.zst", cwd=node)
     while not list((node / "backups").glob(f"{UNFINISHED}*/store.sqlite")) and process.poll() is None:

@@ -15,7 +15,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api import exporting, following, keeping, kinship, losses, matching, process, terminal, vocabulary
+from api import (
+    exporting,
+    following,
+    keeping,
+    kinship,
+    losses,
+    matching,
+    operating,
+    process,
+    terminal,
+    vocabulary,
+)
 from api.options import Data, Json, Names, Offline, examples, settings_of
 from config import VERSION
 from config.settings import Settings
@@ -39,6 +50,7 @@ app.add_typer(matching.app)
 app.add_typer(following.app)
 app.add_typer(kinship.app)
 app.add_typer(vocabulary.app)
+app.add_typer(operating.app)
 
 
 @app.command(
@@ -107,13 +119,15 @@ def harvest(
 ) -> None:
     """Harvest sources: what changed since last time, or everything the first time.
 
-    Without names, every source that is not `enabled = false`. Alerts are told by `headwater up` only.
+    Without names, every source that is neither `enabled = false` nor paused. Only `headwater up` alerts.
     """
     from harvester import jobs
 
     settings = settings_of(data=data, offline=offline)
     _checked(jobs.check_scope, scope)
     chosen = _known(names) if cancel else _enabled(settings, names)
+    if not names and not cancel:
+        chosen = operating.left_out(settings, chosen)
     wanted = jobs.Wanted(chosen, scope, full, newest, replica, _pairs(option))
     if cancel:
         asked = jobs.cancel(settings, wanted.names)

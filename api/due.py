@@ -24,7 +24,7 @@ def shape_due(name: str, word: str | None, past: Past | None) -> dict[str, str |
     try:
         due = next_due(schedule(word or ""), past, now, name=name)
     except ValueError:  # left there by something older or newer, which knew other words
-        due = Due(None, "not known")
+        due = Due(None, past.paused if past is not None and past.paused else "not known")
     running = past is not None and past.state == "running"
     return {
         "last": _stamp(past.ended_at) if past is not None and not running else None,

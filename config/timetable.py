@@ -103,6 +103,11 @@ class History(Protocol):
         """Somebody asked the last run to stop."""
         ...
 
+    @property
+    def paused(self) -> str | None:
+        """Who paused the source, when and why; None for one that is not paused."""
+        ...
+
 
 def schedule(text: str) -> Schedule:
     """Read a schedule.
@@ -137,6 +142,8 @@ def next_due(when: Schedule, past: History | None, now: datetime, *, name: str) 
     """
     if isinstance(when, Off):
         return Due(None, "off")
+    if past is not None and past.paused:
+        return Due(None, past.paused)
     if past is None or past.state is None or past.ended_at is None:
         return Due(_at_once(when, now), "never harvested")
     if past.ended_at > now + CLOCKS_DIFFER:

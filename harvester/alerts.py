@@ -182,6 +182,8 @@ class Teller:
         return Note(run_id, ended, stale), found
 
     def _is_stale(self, source: str, past: Past, *, was: bool) -> bool:
+        if past.paused:  # somebody wants it so and knows
+            return was
         since, when = past.fresh_at or past.first_at, self.schedules.get(source)
         if since is None or when is None or (limit := stale_at(when, since, self.stale_after)) is None:
             return was

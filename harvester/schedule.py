@@ -32,6 +32,7 @@ from harvester.rehearse import replicas
 from harvester.run import Watch, harvest
 from index import ledger
 from index.past import Past, note_schedules, pasts
+from index.pauses import pauses
 from index.store import SourceState, Store
 
 log = structlog.get_logger()
@@ -122,6 +123,8 @@ class Keeper:
         await asyncio.sleep(0)  # the timer stops on the loop's next turn
 
     def _due(self, name: str, past: Past | None, state: SourceState | None) -> Due:
+        if past is not None and past.paused:
+            return next_due(self.schedules[name], past, self.clock(), name=name)
         wants = "replica" if name in self.bases else "live"
         if state is not None and state.origin != wants:
             if wants == "replica":
@@ -165,6 +168,8 @@ class Keeper:
     async def _harvest(self, name: str) -> None:
         known = await asyncio.to_thread(pasts, self.store)
         async with self.lanes.of_source(known.get(name)):
+            if name in await asyncio.to_thread(pauses, self.store):  # since the appointment was made
+                return
             try:
                 await self._once(name)
             except ledger.Busy as busy:

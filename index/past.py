@@ -11,6 +11,7 @@ import orjson
 import sqlalchemy as sa
 
 from index import tables as t
+from index.pauses import Pause, pauses_in
 from index.sql import plain
 from index.store import Store
 
@@ -43,13 +44,16 @@ class Past:
     error: str | None
     origin: str | None = None
     """Of the last run; what is held may be of another, while that run's upstream has not answered."""
+    paused: str | None = None
+    """Who paused the source, when and why."""
 
 
 def pasts(store: Store) -> dict[str, Past]:
     """Answer the past of every source that was ever harvested."""
     with store.reading() as connection:
         names = connection.execute(sa.select(t.sources.c.name)).scalars().all()
-        return {name: _past(connection, name) for name in names}
+        paused = pauses_in(connection)
+        return {name: _past(connection, name, paused.get(name)) for name in names}
 
 
 def runs_after(store: Store, source: str, run_id: int) -> list[dict[str, Any]]:
@@ -80,7 +84,7 @@ def note_schedules(store: Store, schedules: Mapping[str, str]) -> None:
                 )
 
 
-def _past(connection: sa.Connection, source: str) -> Past:
+def _past(connection: sa.Connection, source: str, paused: Pause | None) -> Past:
     own = (t.runs.c.source == source) & (t.runs.c.kind != "reread")
     newest = sa.select(t.runs).where(own).order_by(t.runs.c.id.desc())
     rows = connection.execute(newest.limit(LOOKED_BACK)).all()
@@ -99,6 +103,7 @@ def _past(connection: sa.Connection, source: str) -> Past:
         first_at=_moment(rows[-1].started_at) if rows else None,
         error=last.error if last else None,
         origin=last.origin if last else None,
+        paused=paused.in_words() if paused else None,
     )
 
 

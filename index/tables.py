@@ -298,7 +298,31 @@ decisions = Table(  # what belongs together by hand; by record id, so that it ou
     Column("undone_by", String),
 )
 
-NEW_IN_2 = (moments, proofs, losses, told, claims, kin, decisions, subscriptions)
+pauses = Table(  # sources that nobody harvests by schedule for now
+    "pauses",
+    metadata,
+    Column("source", String, primary_key=True),
+    Column("why", String, nullable=False),
+    Column("who", String, nullable=False),
+    Column("at", String, nullable=False),
+)
+
+actions = Table(  # what operators did, in the order they did it; rows are never changed
+    "actions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", String, nullable=False),
+    Column("who", String, nullable=False),
+    Column("where_from", String, nullable=False),  # address of the client, or the command line
+    Column("action", String, nullable=False),
+    Column("about", String, nullable=False),  # a source, records, a number
+    Column("why", String, nullable=False),
+    Column("outcome", String, nullable=False),  # done, refused, begun, ended
+    Column("told", String, nullable=False),
+    Column("begun_by", Integer),  # of what ended: the row that began it
+)
+
+NEW_IN_2 = (moments, proofs, losses, told, claims, kin, decisions, subscriptions, pauses, actions)
 
 FAMILIES_VERSION = 1
 """Of the rules that make claims and groups; a store whose `meta` says another is grouped anew."""

@@ -29,6 +29,7 @@ class Before:
     fresh_at: datetime | None = NOON
     failures: int = 0
     is_stopped: bool = False
+    paused: str | None = None
 
 
 def due(word: str, past: Before | None, now: datetime = NOON) -> tuple[datetime | None, str]:
@@ -164,6 +165,12 @@ def test_one_that_is_fresh_waits_for_the_rest_of_its_interval() -> None:
 def test_one_that_was_due_while_nobody_was_up_is_due_at_once(word: str) -> None:
     long_ago = NOON - 30 * DAY
     assert due(word, Before(fresh_at=long_ago, ended_at=long_ago))[0] == NOON
+
+
+def test_a_paused_source_is_not_due_however_its_last_run_ended() -> None:
+    paused = "paused by Jane on 2026-03-01: the upstream moves"
+    assert due("daily", Before(paused=paused, state="partial", failures=1)) == (None, paused)
+    assert due("daily", Before(state=None, paused=paused)) == (None, paused)
 
 
 def test_a_sample_makes_nothing_fresh() -> None:

@@ -29,6 +29,7 @@ from harvester.schedule import Keeper, keeping
 from index import ledger
 from index import tables as t
 from index.past import Past, note_schedules, pasts
+from index.pauses import pause, resume
 from index.store import Store
 from tests.api.test_cli import _address, start
 from tests.conftest import IMPATIENT, bench_of
@@ -144,6 +145,28 @@ async def test_the_operators_word_counts_more_than_the_cards_and_off_means_off(w
 async def test_a_source_that_is_not_enabled_is_off(world: Upstreams) -> None:
     settings = Settings(sources={"empiar": SourceSettings(enabled=False)})
     assert scheduling.effective(settings, ["empiar"])["empiar"].text == "off"
+
+
+async def test_a_paused_source_is_left_alone_until_it_is_resumed(world: Upstreams) -> None:
+    async with world.kept("empiar", "idr"):
+        await until(lambda: world.states("empiar") == world.states("idr") == ["complete"])
+    pause(world.store, "empiar", why="it moves", who="Jane")
+    world.later = 30 * DAY
+    async with world.kept("empiar", "idr") as keeper:
+        await until(lambda: world.states("idr") == ["complete"] * 2 and not keeper.under_way)
+        assert world.states("empiar") == ["complete"]
+        assert keeper.dues()["empiar"].why.endswith("it moves")
+        resume(world.store, "empiar")
+        await keeper.arrange()
+        await until(lambda: world.states("empiar") == ["complete"] * 2)
+
+
+async def test_a_pause_between_an_appointment_and_its_harvest_counts(world: Upstreams) -> None:
+    async with world.kept("empiar") as keeper:
+        await until(lambda: world.states("empiar") == ["complete"] and not keeper.under_way)
+        pause(world.store, "empiar", why="it moves", who="Jane")
+        await keeper._harvest("empiar")
+        assert world.states("empiar") == ["complete"]
 
 
 async def test_an_upstream_that_does_not_answer_delays_no_other(world: Upstreams) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from api import (
+    admin,
     certificate,
     changes,
     explore,
@@ -35,6 +36,7 @@ from api import (
     subscriptions,
     thumbnails,
 )
+from api.clients import CLIENTS, limited
 from api.node import NODE, Node
 from api.problem import problems
 from api.slots import SLOTS, Slots
@@ -90,6 +92,14 @@ ROUTES = (
     web.get("/unsubscribe/{token}", subscriptions.unsubscribe),
     web.get("/subscriptions/confirm/{challenge}", subscriptions.confirming),
     web.post("/subscriptions/confirm/{challenge}", subscriptions.confirm),
+    web.get("/admin", admin.shown),
+    web.get("/admin/log", admin.logged),
+    web.get("/admin/login", admin.asking),
+    web.post("/admin/login", admin.login),
+    web.post("/admin/logout", admin.logout),
+    web.post("/admin/actions", admin.do),
+    web.get("/api/v1/admin/actions", admin.log_for_program),
+    web.post("/api/v1/admin/actions", admin.do_for_program),
     web.get("/openapi.json", openapi.openapi),
     web.get("/docs", openapi.docs),
     web.get("/healthz", health.healthz),
@@ -101,8 +111,8 @@ ROUTES = (
 
 def create_app(node: Node) -> web.Application:
     """Build the server of a node; closing it closes the node's threads."""
-    app = web.Application(middlewares=[metrics.measured, problems])
-    app[NODE] = node
+    app = web.Application(middlewares=[metrics.measured, problems, limited])
+    app[NODE], app[CLIENTS] = node, node.clients
     app[metrics.METRICS] = metrics.Metrics(node)
     app[SLOTS], app[export.SUMS] = Slots(node.exports), export.Sums()
     app.add_routes(ROUTES)
@@ -115,5 +125,7 @@ async def _threads(app: web.Application) -> AsyncIterator[None]:
     yield
     if (fetching := app[NODE].thumbnails) is not None:
         await fetching.close()
+    if (operated := app[NODE].admin) is not None:
+        await operated.errands.close()
     app[SLOTS].close()
     app[NODE].close()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from aiohttp import web
 
+from api.clients import Clients
 from api.problem import Problem
 from index.engines import Engine
 from index.help import Helper
@@ -21,6 +22,7 @@ from index.search import Catalogue
 from index.store import SourceState, Store
 
 if TYPE_CHECKING:
+    from api.admin import Admin
     from api.herald import Herald
     from api.thumbnails import Thumbnails
 
@@ -55,6 +57,9 @@ class Node:
     """Tells subscribers, where the operator lets others subscribe."""
     thumbnails: Thumbnails | None = None
     """Fetches pictures; None where the operator wants none."""
+    admin: Admin | None = None
+    """What operating by hand needs; None where the operator set no token."""
+    clients: Clients = field(default_factory=Clients)
     exports: int = 2
     unindexed: str | None = field(default=None, init=False)
     """Why the index cannot be brought up to date, as long as it cannot."""

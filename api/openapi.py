@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, get_args
 import orjson
 from aiohttp import web
 
-from api import counted, pages
+from api import counted, openapi_admin, pages
 from api.described import whole_results
 from api.families import FAMILY
 from api.openapi_help import described
@@ -227,6 +227,7 @@ def spec() -> Node:
         **_past(),
         **described(_operation, _parameter, _filters()),
         **whole_results(_operation, _parameter, search),
+        **openapi_admin.described(_operation, _parameter),
     }  # fmt: skip
     return {
         "openapi": "3.1.0",
@@ -238,7 +239,10 @@ def spec() -> Node:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
-        "components": {"schemas": _schemas()},
+        "components": {
+            "schemas": _schemas(),
+            "securitySchemes": {"operator": {"type": "http", "scheme": "bearer"}},
+        },
     }
 
 

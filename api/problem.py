@@ -50,6 +50,8 @@ def response(problem: Problem, request: web.Request) -> web.Response:
         **problem.more,
     }
     headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after is not None else {}
+    if problem.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="headwater"'
     return web.Response(
         status=problem.status,
         body=orjson.dumps(body),

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from api.acting import Errands
+from api.admin import Admin
 from api.app import create_app
+from api.clients import Clients
 from api.herald import Herald
 from api.indexing import SYNC_EVERY, Indexing
 from api.node import Limits, Node
@@ -66,6 +69,8 @@ async def serving(settings: Settings, say: Callable[[str], None]) -> AsyncIterat
         exports=settings.exports_at_once,
         search_seconds=settings.search_seconds,
         thumbnails=_thumbnails(settings),
+        admin=_admin(settings, store),
+        clients=Clients(settings.requests_a_minute, settings.trusted_proxies),
     )
     runner = web.AppRunner(create_app(node), access_log=None, shutdown_timeout=2.0)
     await runner.setup()
@@ -98,6 +103,12 @@ def _thumbnails(settings: Settings) -> Thumbnails | None:
         return None
     way = Way(settings.user_agent, settings.offline, settings.private_networks)
     return Thumbnails(settings.thumbnails_path, settings.thumbnails_mb * 1_000_000, way)
+
+
+def _admin(settings: Settings, store: Store) -> Admin | None:
+    if not settings.is_operated:
+        return None
+    return Admin(settings.operating_token, Errands(store, settings.data, settings.offline))
 
 
 async def _listen(runner: web.AppRunner, settings: Settings) -> str:

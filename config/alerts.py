@@ -137,6 +137,12 @@ def refuse_written_secrets(settings: Mapping[str, Any], file: Path) -> None:
     Raises:
         SettingsError: one does; the text names the setting, never the secret.
     """
+    if "admin_token" in settings:
+        message = (
+            f"admin_token must not stand in {file}; put it into a file of its own (admin_token_file) or into "
+            "the environment (HEADWATER_ADMIN_TOKEN)"
+        )
+        raise SettingsError(message)
     alerts = settings.get("alerts")
     for name, channel in alerts.items() if isinstance(alerts, Mapping) else ():
         for secret in SECRETS if isinstance(channel, Mapping) else ():

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -22,6 +23,9 @@ from pydantic_settings import (
 from config import VERSION
 from config.alerts import Channel, refuse_written_secrets
 from config.timetable import schedule
+
+SHORTEST_TOKEN = 20
+"""Characters of an operator's token; guessed at five tries a quarter of an hour it outlasts everybody."""
 
 
 def _is_schedule(text: str) -> str:
@@ -142,6 +146,21 @@ class Settings(BaseSettings):
         list[IPvAnyNetwork],
         Field(description="Networks that are not public and in which subscribers may be, as 10.1.0.0/16"),
     ] = []
+    requests_a_minute: Annotated[
+        int,
+        Field(description="Requests one client may make a minute, dear ones counted more; 0: no limit", ge=0),
+    ] = 600
+    trusted_proxies: Annotated[
+        list[IPvAnyNetwork],
+        Field(description="Networks of proxies whose X-Forwarded-For is believed, as 10.1.0.0/16"),
+    ] = [ip_network("127.0.0.0/8"), ip_network("::1/128")]
+    admin_token: Annotated[
+        SecretStr | None,
+        Field(
+            description="Switches /admin on for whoever knows it; environment only", min_length=SHORTEST_TOKEN
+        ),
+    ] = None
+    admin_token_file: Annotated[Path | None, Field(description="File with it, instead")] = None
     stale_after: Annotated[
         int, Field(description="Intervals a source may not be fresh before an alert says so", ge=2)
     ] = 2
@@ -166,6 +185,17 @@ class Settings(BaseSettings):
     @property
     def vocab_path(self) -> Path:
         return self.data / "vocab"
+
+    @property
+    def is_operated(self) -> bool:
+        """Tell whether the node may be operated by hand over HTTP."""
+        return self.admin_token is not None or self.admin_token_file is not None
+
+    def operating_token(self) -> str:
+        """Answer the token of operators, from its file at every use."""
+        if self.admin_token is not None:
+            return self.admin_token.get_secret_value()
+        return self.admin_token_file.read_text("utf-8").strip() if self.admin_token_file else ""
 
     @property
     def user_agent(self) -> str:

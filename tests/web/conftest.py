@@ -21,6 +21,8 @@ QUIET = (
 """Chromium asks for updates and the like otherwise; it shall ask the node and nobody else."""
 PHONE, WIDE = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
+TOKEN = "the token of a node that is tried"  # noqa: S105
+
 Opened = Callable[..., Page]
 
 
@@ -35,7 +37,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         stderr=subprocess.STDOUT,
         text=True,
         cwd=folder,
-        env={**os.environ, "HEADWATER_OFFLINE": "1"},
+        env={**os.environ, "HEADWATER_OFFLINE": "1", "HEADWATER_ADMIN_TOKEN": TOKEN},
     ) as running:
         try:
             yield address_of(running)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
@@ -106,6 +107,8 @@ async def search(request: web.Request) -> web.Response:
         first_url=_address(_kept(query)) if "cursor" in query else None,
         json_url="/api/v1/search?" + urlencode([*_kept(query, *OWN), ("facets", "all")]),
         whole=_whole(query, asked, answer) if asked and answer else "",
+        citation=_citation(node.base(request), query, answer) if answer else "",
+        tells=node.herald is not None,
         forms=FORMS.values(),
         feed=urlencode(asked_of(MultiDict(_given(query)))),
         **more,
@@ -234,6 +237,18 @@ def _whole(query: MultiMapping[str], asked: Request, answer: Answer) -> str:
     kept = [(n, v) for n, v in query.items() if v and n not in left_out]
     ordered = [("sort", asked.sort)] if asked.sort in ORDERS else []
     return urlencode([*kept, *ordered, ("collapse", asked.collapse), ("as_of", str(answer.snapshot))])
+
+
+def _citation(base: str, query: MultiMapping[str], answer: Answer) -> str:
+    """Write what to cite a search by: what was asked when, what came of it, where to see the same again."""
+    kept = _kept(query, "size", "view", "sort", "as_of")
+    asked = [f"“{value}”" if name == "q" else f"{name} {value}" for name, value in kept] or ["everything"]
+    pinned = [*kept, ("as_of", str(answer.snapshot))]
+    found = f"{answer.total:,} {'result' if answer.total == 1 else 'results'}"
+    return (
+        f"Headwater ({datetime.now(UTC):%Y-%m-%d}): search for {', '.join(asked)}. "
+        f"{found} in revision {answer.snapshot}. {base}/?{urlencode(pinned)}"
+    )
 
 
 def _given(query: MultiMapping[str]) -> Pairs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 
@@ -13,6 +14,7 @@ from lxml import etree, html
 
 from api.app import create_app
 from api.node import Node
+from index.exploring import TABLES
 from index.record import (
     Affiliation,
     Creator,
@@ -100,8 +102,8 @@ async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clie
 PAGES = [
     "/?size=100&withdrawn=include&collapse=none", "/?view=table&size=100&withdrawn=include&collapse=none",
     *(f"/facets/{name}" for name in ("creator", "keyword", "funder", "organism", "license", "affiliation")),
-    "/sources", *(f"/records/demo:{n}" for n in range(len(TEXTS) * len(ADDRESSES))), "/records/demo:999",
-    "/records/demo:3?show=origins", "/records/demo:3/family",
+    *(f"/records/demo:{n}" for n in range(len(TEXTS) * len(ADDRESSES))), "/records/demo:999",
+    "/sources", "/sources/demo", "/explore", "/records/demo:3?show=origins", "/records/demo:3/family",
 ]  # fmt: skip
 
 
@@ -139,6 +141,30 @@ def check_page(text: str) -> None:
             if name in {"href", "src", "action"}:
                 assert re.match(r"(https?://|/(?!/)|#|\?|$)", str(value)), value
     assert "49" not in "".join(page.xpath("//h2//text()"))  # nobody reckons 7 * 7
+
+
+@pytest.mark.parametrize("name", TABLES)
+async def test_a_chart_shows_it_and_does_nothing(client: Client, name: str) -> None:
+    answer = await client.get(f"/explore/{name}.svg")
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    for element in etree.fromstring(await answer.read()).iter():
+        assert etree.QName(element).localname not in {"script", "image", "a", "foreignObject"}
+        assert not [name for name in element.attrib if str(name).startswith("on") or "href" in str(name)]
+
+
+@pytest.mark.parametrize("target", [
+    "//evil.example/?year_from=2000", "/\\evil.example/?year_from=2000", "/%2F%2Fevil.example?year_from=2000",
+    "/?year_from=//evil.example", "/?q=%0d%0aLocation:%20https://evil.example&year_from=2000",
+    "/records/https://evil.example", "/records//evil.example/10.1234/one", "http://evil.example/?year_from=2000",
+])  # fmt: skip
+async def test_nobody_is_led_elsewhere(client: Client, target: str) -> None:
+    port = client.port
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+    head = (await reader.read()).partition(b"\r\n\r\n")[0].decode()
+    writer.close()
+    for where in re.findall(r"(?im)^location: (.*)$", head):
+        assert re.match(r"/[^/\\]", where), where
 
 
 @pytest.mark.parametrize("form", ["ndjson", "csl-json", "datacite", "jsonld", "ris", "bibtex", "csv"])

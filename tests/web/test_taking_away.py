@@ -53,12 +53,17 @@ def test_every_form_of_export_is_there_and_holds_something(opened: Opened, name:
 def test_a_search_is_followed_and_cited(opened: Opened) -> None:
     page = opened("/?q=microscopy&organism=NCBITaxon:9606")
     wanted = total(page)
+    page.get_by_text("Take away, follow, cite").click()
     taken = page.locator(".take")
     feed = etree.fromstring(
         page.request.get(taken.get_by_text("Atom").get_attribute("href", timeout=1000) or "").body()
     )
     assert feed.tag == "{http://www.w3.org/2005/Atom}feed"
     assert len(feed.findall("{*}entry")) == min(wanted, 50)
+    cited = page.locator("#citation").inner_text()
+    assert f"{wanted} results" in cited
+    again = opened("/" + cited.rpartition("/")[2])
+    assert total(again) == wanted
     certificate = page.request.get(
         taken.locator("a[href*='/certificate']").get_attribute("href") or ""
     ).json()

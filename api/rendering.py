@@ -23,6 +23,14 @@ TITLES = {
     "withdrawn": "Withdrawn records", "as_of": "As of", "match": "Words that must match",
 }  # fmt: skip
 """What people call the parameters of a search."""
+HAS_TITLES = {
+    "doi": "DOI", "description": "Description", "license": "License", "open_license": "Open license",
+    "organism": "Organism", "imaging_method": "Imaging method", "publication": "Publication",
+    "funding": "Funding", "files": "Files", "bytes": "Size", "orcid": "ORCID of a creator",
+    "ror": "ROR of an affiliation", "thumbnail": "Picture", "viewer": "Viewer", "related": "Related things",
+    "citations": "Citations",
+}  # fmt: skip
+"""What `has=` asks for, as people say it."""
 
 
 def page(request: web.Request, template: str, *, status: int = 200, **values: object) -> web.Response:

@@ -20,11 +20,11 @@ from api.formats.forms import FORMS
 from api.helping import besides
 from api.language import mark, way_out
 from api.node import NODE
-from api.rendering import TITLES, page
+from api.rendering import HAS_TITLES, TITLES, page
 from api.search import question
 from api.searchfeed import asked_of
 from index.engines import HISTOGRAMS
-from index.entry import UP_FIELDS
+from index.entry import UP_FIELDS, VOCABULARIES
 from index.listing import Wanted
 from index.query import BadQuery
 from index.search import Answer, Hit, Request
@@ -49,6 +49,9 @@ NOT_FILTERS = frozenset({
     "q", "sort", "cursor", "size", "facets", "facet_size", "collapse", "facet_mode", "histograms", "expand",
     "view",
 })  # fmt: skip
+OPEN = "open_license"
+SAID = {"has": HAS_TITLES, "missing": TITLES}
+"""Values with another name for people."""
 OWN = frozenset({"view"})
 """Parameters of the page that no search takes."""
 
@@ -93,7 +96,11 @@ async def search(request: web.Request) -> web.Response:
         marked=mark(q, error) if error else None,
         plain_url=_plain(query, way_out(q, error)) if error else None,
         notes=[mark(q, note) for note in answer.notes] if answer else [],
-        chosen=[(TITLES.get(n.removeprefix("-"), n), n, v, _without(query, n, v)) for n, v in chosen],
+        chosen=[
+            (TITLES.get(n.removeprefix("-"), n), n, v, _said(n.removeprefix("-"), v), _without(query, n, v))
+            for n, v in chosen
+        ],
+        open_url=_with(query, "has", OPEN) if ("has", OPEN) not in chosen else None,
         none_url=_address([(n, v) for n, v in _kept(query) if n in NOT_FILTERS]),
         answer=answer,
         too_slow=too_slow(node.search_seconds, answer) if answer else [],
@@ -226,6 +233,13 @@ def _facets(query: MultiMapping[str], answer: Answer) -> list[dict[str, Any]]:
                 }
             )  # fmt: skip
     return shown
+
+
+def _said(name: str, value: str) -> str:
+    """Say a value that is chosen as people do."""
+    if name in VOCABULARIES:
+        return VOCABULARIES[name].label(value) or value
+    return SAID.get(name, {}).get(value, value)
 
 
 # ---- addresses ---------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from api.node import NODE, Node
-from api.rendering import page, thousands
+from api.rendering import HAS_TITLES, page, thousands
 from api.sources import named, overview, shape_run
 from index import quarantine
 from index.entry import HAS
@@ -24,13 +24,6 @@ RUNS_SHOWN = 20
 REASONS_SHOWN = 8
 STATES = {"complete": 24, "running": 16, "canceled": 12}
 """Heights of bars, so that nobody must tell colors apart; a failure is the lowest."""
-FIELDS = {
-    "doi": "DOI", "description": "Description", "license": "License", "organism": "Organism",
-    "imaging_method": "Imaging method", "publication": "Publication", "funding": "Funding", "files": "Files",
-    "bytes": "Size", "orcid": "ORCID of a creator", "ror": "ROR of an affiliation", "thumbnail": "Picture",
-    "viewer": "Viewer", "related": "Related things", "citations": "Citations",
-}  # fmt: skip
-"""What `has=` asks for, as people say it."""
 
 
 async def listed(request: web.Request) -> web.Response:
@@ -75,7 +68,7 @@ def coverage(node: Node, name: str) -> list[dict[str, Any]]:
     rows = [(each, count({"has": [each]})) for each in HAS]
     return [
         {
-            "field": FIELDS[each], "count": found, "of": whole, "share": found / whole if whole else 0.0,
+            "field": HAS_TITLES[each], "count": found, "of": whole, "share": found / whole if whole else 0.0,
             "with": "/?" + urlencode([("source", name), ("has", each)]),
             "without": "/?" + urlencode([("source", name), ("-has", each)]),
         }

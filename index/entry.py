@@ -19,7 +19,7 @@ from index.values.imaging_methods import IMAGING_METHODS
 from index.values.organisms import ORGANISMS
 from index.values.terms import Vocabulary
 
-ENTRY_VERSION = 9
+ENTRY_VERSION = 10
 """Part of the engine's fingerprint: raised when an entry changes, so that engines are rebuilt."""
 
 TOKEN_FIELDS = (
@@ -71,8 +71,8 @@ LISTED_NAMES = 60
 VOCABULARIES = {"organism": ORGANISMS, "imaging_method": IMAGING_METHODS}
 
 HAS = (
-    "doi", "description", "publication", "funding", "files", "thumbnail", "viewer", "license", "organism",
-    "imaging_method", "orcid", "ror", "bytes", "related", "citations",
+    "doi", "description", "publication", "funding", "files", "thumbnail", "viewer", "license", "open_license",
+    "organism", "imaging_method", "orcid", "ror", "bytes", "related", "citations",
 )  # fmt: skip
 """What `has=` asks for."""
 
@@ -285,6 +285,7 @@ def _has(record: Json) -> Iterator[str]:
         "thumbnail": links.get("thumbnail"),
         "viewer": links.get("viewer"),
         "license": (record.get("license") or {}).get("spdx"),
+        "open_license": (record.get("license") or {}).get("open"),
         "organism": record.get("organisms"),
         "imaging_method": record.get("imaging_methods"),
         "orcid": any(person.get("orcid") for person in record.get("creators", ())),

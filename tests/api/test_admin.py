@@ -271,10 +271,10 @@ async def test_the_page_shows_what_came_of_an_action_once(node: tuple[Client, St
     word = await log_in(client)
     wish = {"word": word, "action": "pause", "source": "demo", "why": "<script>alert(1)</script>"}
     text = await (await client.post("/admin/actions", data=wish)).text()
-    assert 'class="told"' in text
+    assert 'class="outcome"' in text
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert" in text
-    assert 'class="told"' not in await (await client.get("/admin")).text()
+    assert 'class="outcome"' not in await (await client.get("/admin")).text()
     refused = await client.post("/admin/actions", data=wish)
     assert 'role="alert">demo is paused already' in await refused.text()
     assert refused.headers["Cache-Control"] == "no-store"

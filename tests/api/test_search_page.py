@@ -124,6 +124,17 @@ async def test_a_facet_is_listed_to_its_end_and_searched_inside(client: Client) 
     assert (await client.get(below)).status == 200
 
 
+async def test_any_open_license_is_one_click_and_what_is_chosen_bears_its_name(client: Client) -> None:
+    whole = await page(client, "/?collapse=none")
+    (found,) = re.findall(r'<a href="([^"]*)">any open license', whole)
+    narrowed = await page(client, unescape(found) + "&organism=NCBITaxon:7955")
+    assert "<b>6</b> records" in narrowed  # all but the one that states nothing
+    chips = within(narrowed, 'class="chosen"', "</ul>")
+    assert "Has: Open license" in chips
+    assert "Organism: Danio rerio" in chips
+    assert "any open license" not in narrowed
+
+
 async def test_a_page_is_small(client: Client) -> None:
     html = await page(client, "/?collapse=none")
     assert len(html) < 60_000

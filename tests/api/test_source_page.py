@@ -6,6 +6,7 @@ import re
 from html import unescape
 from typing import Any
 
+from index.entry import HAS
 from index.incidents import incidents
 from tests.api.serving import Client
 from tests.api.test_pages import page
@@ -53,7 +54,7 @@ async def test_a_repository_tells_how_it_stands(client: Client) -> None:
 async def test_every_share_is_of_what_its_links_find(client: Client) -> None:
     html = await page(client, "/sources/demo")
     rows = re.findall(r'<td class="number"><a href="([^"]*)">([0-9,]+)</a></td>', html)
-    assert len(rows) == 30
+    assert len(rows) == 2 * len(HAS)
     for address, count in rows:
         found = await page(client, unescape(address) + "&collapse=none")
         assert f"<b>{count}</b>" in found, address

@@ -28,13 +28,13 @@ def test_a_source_is_run_paused_and_resumed_and_the_log_says_so(opened: Opened, 
     page = logged_in(opened, java_script_enabled=with_script)
     page.get_by_label("Why empiar is paused").fill("their server moves")
     page.get_by_role("button", name="Pause empiar").click()
-    expect(page.locator(".told")).to_contain_text("empiar is not harvested by schedule")
+    expect(page.locator(".outcome")).to_contain_text("empiar is not harvested by schedule")
     page.goto("/sources/empiar")
     expect(page.get_by_text(re.compile("paused by Jane <b>Doe</b>"))).to_be_visible()
     page.goto("/admin")
     page.get_by_role("button", name="Resume empiar").click()
     page.get_by_role("button", name="Run empiar now").click()
-    expect(page.locator(".told")).to_contain_text("its end will be told")
+    expect(page.locator(".outcome")).to_contain_text("its end will be told")
     page.get_by_role("link", name="All of it").click()
     for what in ("pause empiar", "resume empiar", "run empiar"):
         expect(page.get_by_role("cell", name=what).first).to_be_visible()
@@ -59,12 +59,12 @@ def test_two_records_are_joined_and_let_go_again(opened: Opened) -> None:
     form.get_by_label("Id of the other").fill(other)
     form.get_by_label("Why").fill("tried in a test")
     form.get_by_role("button", name="Join").click()
-    expect(page.locator(".told")).to_contain_text("join")
+    expect(page.locator(".outcome")).to_contain_text("join")
     page.goto(f"/records/{one}/family")
     expect(page.get_by_role("link", name=other).first).to_be_visible()
     page.goto("/admin")
     page.get_by_role("button", name="Take back decision").first.click()
-    expect(page.locator(".told")).to_contain_text("undone")
+    expect(page.locator(".outcome")).to_contain_text("undone")
 
 
 def test_nobody_comes_in_with_a_wrong_token_or_after_logging_out(opened: Opened) -> None:

@@ -116,6 +116,26 @@ def test_a_bar_is_a_link_of_its_own(opened: Opened) -> None:
     assert total(page) == count
 
 
+def test_an_option_is_chosen_by_keyboard_and_nothing_is_asked_before_it_is_applied(opened: Opened) -> None:
+    page = opened("/?q=microscopy")
+    asked = list[str]()
+    page.on("framenavigated", lambda frame: asked.append(frame.url))
+    page.locator(".past summary").press("Enter")
+    order = page.get_by_label("Order")
+    order.focus()
+    page.keyboard.press("n")  # as in "Newest first"
+    expect(order).to_have_value("newest")
+    page.get_by_label("On a page").select_option("50")
+    page.get_by_label("As of").focus()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Apply")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("sort=newest.*size=50"))
+    expect(order).to_be_visible()
+    expect(order).to_have_value("newest")
+    assert asked == [page.url]
+
+
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_breaks_a_rule_of_accessibility_or_moves(

@@ -57,8 +57,9 @@ def _gathered(node: Node, name: str) -> dict[str, Any]:
     fates = [row.fate.becomes for row in table(node.store, name)]
     now = datetime.now(UTC)
     points = aged(completed(node.store, name, now - SHOWN), now)
+    (source,) = overview(node, name)
     return {
-        "source": next(each for each in overview(node) if each["name"] == name),
+        "source": source,
         "coverage": coverage(node, name),
         "incidents": [each.in_words() for each in incidents(runs)],
         "looked_at": len(runs),

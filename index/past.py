@@ -54,10 +54,13 @@ class Harvest:
     ended: datetime
 
 
-def pasts(store: Store) -> dict[str, Past]:
-    """Answer the past of every source that was ever harvested."""
+def pasts(store: Store, source: str | None = None) -> dict[str, Past]:
+    """Answer the past of one source, or of every one that was ever harvested."""
+    query = sa.select(t.sources.c.name)
+    if source is not None:
+        query = query.where(t.sources.c.name == source)
     with store.reading() as connection:
-        names = connection.execute(sa.select(t.sources.c.name)).scalars().all()
+        names = connection.execute(query).scalars().all()
         return {name: _past(connection, name) for name in names}
 
 

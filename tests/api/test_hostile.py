@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import AsyncIterator
 
@@ -12,7 +14,9 @@ from aiohttp.test_utils import TestClient, TestServer
 from lxml import etree, html
 
 from api.app import create_app
+from api.formats import flat
 from api.node import Node
+from index.exploring import TABLES
 from index.record import (
     Affiliation,
     Creator,
@@ -154,6 +158,14 @@ async def test_every_form_holds_every_record(client: Client, form: str) -> None:
             orjson.loads(body) if form == "csl-json" else [orjson.loads(each) for each in body.splitlines()]
         )
         assert len(found) == count
+
+
+@pytest.mark.parametrize("name", TABLES)
+async def test_no_cell_of_a_charts_table_begins_like_a_formula(client: Client, name: str) -> None:
+    text = await (await client.get(f"/explore/{name}.csv")).text()
+    cells = [cell for row in csv.reader(io.StringIO(text, newline=""), strict=True) for cell in row]
+    assert not any(cell.startswith(flat.FORMULA) for cell in cells)
+    assert name not in {"methods", "licenses", "institutions"} or "'" + TEXTS["a formula"] in cells
 
 
 @pytest.mark.parametrize("path", ["/feeds/search.atom?q=light", "/feeds/withdrawn.atom"])

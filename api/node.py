@@ -104,6 +104,11 @@ class Node:
             self._states = time.monotonic(), states
         return states
 
+    def title(self, source: str) -> str:
+        """Answer what a repository calls itself; the source's name where its card does not tell."""
+        state = self.states().get(source)
+        return (state.card.get("title") if state else None) or source
+
     def proofs(self) -> Mapping[str, Proof]:
         """Answer how complete each source was found to be, a second old at most."""
         read_at, proofs = self._proofs

@@ -36,7 +36,7 @@ from api import (
     thumbnails,
 )
 from api.node import NODE, Node
-from api.problem import problems
+from api.problempage import problems
 from api.slots import SLOTS, Slots
 
 ROUTES = (

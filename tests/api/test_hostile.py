@@ -6,12 +6,14 @@ import csv
 import io
 import re
 from collections.abc import AsyncIterator
+from urllib.parse import quote
 
 import orjson
 import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
 from lxml import etree, html
+from yarl import URL
 
 from api.app import create_app
 from api.formats import flat
@@ -126,6 +128,18 @@ async def test_what_is_asked_comes_back_harmless(client: Client, name: str, text
     answer = await client.get("/", params={name: text}, headers={"Accept": "text/html"})
     assert answer.status in {200, 400, 410}
     check_page(await answer.text())
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+@pytest.mark.parametrize("place", ["/records/{}", "/{}", "/sources/{}/loss", "/nowhere?q={}"])
+async def test_an_address_that_is_not_there_comes_back_harmless(
+    client: Client, place: str, text: str
+) -> None:
+    address = URL(place.format(quote(text, safe="")), encoded=True)
+    answer = await client.get(address, headers={"Accept": "text/html"})
+    assert (answer.status, answer.content_type) == (404, "text/html")
+    check_page(await answer.text())
+    assert "a=b" not in answer.headers.get("Set-Cookie", "")
 
 
 def check_page(text: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.web.conftest import PHONE, WIDE, Opened
+from tests.web.conftest import MISSING, PHONE, WIDE, Opened
 
 SHIFTED = """() => new Promise(done => {
   let sum = 0;
@@ -27,6 +27,7 @@ PAGES = {
     "nothing": "/?q=zebrafish+qqqq", "mistake": "/?q=%22open", "facet": "/facets/organism?q=microscopy",
     "sources": "/sources", "source": "/sources/zenodo", "help": "/help/search",
     "api": "/docs", "losses": "/sources/empiar/loss", "explore": "/explore?q=microscopy",
+    "missing": MISSING,
 }  # fmt: skip
 """One of each kind; a record's page is opened from the results."""
 

@@ -21,6 +21,10 @@ SHIFTED = """() => new Promise(done => {
 })"""
 """Sums up the layout shifts of a page so far, as Cumulative Layout Shift does for a page this short-lived."""
 
+ADDRESSES = """() => [...document.querySelectorAll(".go .primary, .hits td a, .actions a[href^=http]")]
+  .map(link => [link.getAttribute("href"), getComputedStyle(link, "::after").content])"""
+"""Answers the addresses of what a page is about, each with what stands behind its link."""
+
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PAGES = {
     "start": "/", "results": "/?q=microscopy", "table": "/?q=microscopy&view=table&size=50",
@@ -165,6 +169,21 @@ def test_every_page_fits_on_a_phone(opened: Opened, shots: Path, name: str) -> N
     page = opened(PAGES[name], viewport=PHONE, has_touch=True)
     page.screenshot(path=shots / f"{name}-phone.png")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+@pytest.mark.parametrize("name", ["results", "table", "record", "source", "explore"])
+def test_a_page_is_printed_without_what_only_a_screen_can_use(opened: Opened, shots: Path, name: str) -> None:
+    page = opened(PAGES.get(name) or record_of(opened), color_scheme="dark")
+    expect(page.get_by_role("navigation")).to_be_visible()
+    page.emulate_media(media="print")
+    expect(page.get_by_role("navigation")).to_be_hidden()
+    controls = page.locator("nav, form, button, input, select, .facets, .next")
+    assert not [each for each in controls.all() if each.is_visible()]
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(23, 38, 43)", "dark ink on paper"
+    page.screenshot(path=shots / f"{name}-printed.png", full_page=True)
+    printed = page.evaluate(ADDRESSES)
+    assert all(address in text for address, text in printed), printed
+    assert (len(printed) > 0) == (name != "explore")
 
 
 def test_everything_works_without_a_script(opened: Opened) -> None:

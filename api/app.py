@@ -38,7 +38,7 @@ from api import (
 )
 from api.clients import CLIENTS, limited
 from api.node import NODE, Node
-from api.problem import problems
+from api.problempage import problems
 from api.slots import SLOTS, Slots
 
 ROUTES = (

@@ -20,6 +20,8 @@ OKABE_ITO = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "
 made gray and olive to be seen on white and on black."""
 INK: dict[Theme, str] = {"light": "#17262b", "dark": "#e4edef"}
 LINE: dict[Theme, str] = {"light": "#d9e2e4", "dark": "#2c3c42"}
+PAPER: dict[Theme, str] = {"light": "#ffffff", "dark": "#121a1d"}
+"""As on the pages: printed or opened by itself, a chart for dark pages can still be read."""
 WIDTH, HEIGHT = 560, 260
 
 TITLES = {
@@ -62,7 +64,7 @@ def drawn(name: str, table: Table, theme: Theme) -> bytes:
     ink, line = INK[theme], LINE[theme]
     text = {"labelColor": ink, "titleColor": ink}
     configured = chart.properties(
-        title=TITLES[name], description=described(name, table), background="transparent", padding=12
+        title=TITLES[name], description=described(name, table), background=PAPER[theme], padding=12
     ).configure(
         axis={**text, "gridColor": line, "domainColor": line, "tickColor": line, "labelLimit": 260},
         legend=text, title={"color": ink}, view={"stroke": None}, font="system-ui, sans-serif",

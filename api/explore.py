@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +13,7 @@ from aiohttp import web
 from multidict import MultiDict, MultiMapping
 
 from api.charts import NAMES, THEMES, TITLES, described, drawn
+from api.formats import flat
 from api.node import NODE
 from api.problem import Problem, not_found
 from api.rendering import page, size
@@ -122,12 +121,15 @@ async def rows(request: web.Request) -> web.Response:
     """Answer what a chart shows as csv."""
     name = _name(request)
     table = await _counted(request, name)
-    text = io.StringIO(newline="")
-    written = csv.writer(text)
-    written.writerow([*table.columns, "hits"])
-    written.writerows([*map(_harmless, cell.labels), cell.count] for cell in table.cells)
+    columns = [
+        [column, *flat.texts([cell.labels[place] for cell in table.cells])]
+        for place, column in enumerate(table.columns)
+    ]
+    hits = ["hits", *(str(cell.count) for cell in table.cells)]
     headers = {"Content-Disposition": f'attachment; filename="headwater-{name}-r{table.revision}.csv"'}
-    return web.Response(text=text.getvalue(), content_type="text/csv", headers=headers)
+    return web.Response(
+        body=flat.rows([*columns, hits]), content_type="text/csv", charset="utf-8", headers=headers
+    )
 
 
 async def _counted(request: web.Request, name: str) -> Table:
@@ -152,7 +154,3 @@ def _row(query: MultiMapping[str], table: Table, cell: Cell) -> dict[str, Any]:
     kept = [(n, v) for n, v in query.items() if n not in replaced]
     labels = [size(int(t)) if c == "bytes" else t for c, t in zip(table.columns, cell.labels, strict=True)]
     return {"labels": labels, "count": cell.count, "url": "/?" + urlencode([*kept, *cell.filters])}
-
-
-def _harmless(text: str) -> str:
-    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

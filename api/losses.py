@@ -65,7 +65,7 @@ def gather(store: Store, name: str) -> dict[str, Any]:
         "source": name,
         "counts": {"unknown": 0, "mapped": 0, "ignored": 0} | Counter(row.fate.becomes for row in rows),
         "forms": {row.path.partition(":")[0]: row.documents for row in rows},
-        "drift": drift(store).get(name, []),
+        "drift": drift(store, name).get(name, []),
         "paths": [_shape(row) for row in rows],
     }
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from aiohttp import web
@@ -109,6 +109,11 @@ class Node:
             self._states = time.monotonic(), states
         return states
 
+    def title(self, source: str) -> str:
+        """Answer what a repository calls itself; the source's name where its card does not tell."""
+        state = self.states().get(source)
+        return (state.card.get("title") if state else None) or source
+
     def proofs(self) -> Mapping[str, Proof]:
         """Answer how complete each source was found to be, a second old at most."""
         read_at, proofs = self._proofs
@@ -155,9 +160,14 @@ def age(stamp: str | None) -> str:
     """Say how old a moment is, in words."""
     if stamp is None:
         return "never"
-    seconds = (datetime.now(UTC) - datetime.fromisoformat(stamp)).total_seconds()
+    passed = datetime.now(UTC) - datetime.fromisoformat(stamp)
+    return f"{lasting(passed)} ago" if passed >= timedelta(minutes=1) else "just now"
+
+
+def lasting(time: timedelta) -> str:
+    """Say how long something lasts, in words."""
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        count = int(seconds // length)
+        count = int(time.total_seconds() // length)
         if count >= 1:
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
-    return "just now"
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return "less than a minute"

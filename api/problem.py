@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 import orjson
 from aiohttp import web
@@ -12,10 +11,6 @@ from api.language import place_of
 from index.engines import Regrouped, SnapshotGone
 from index.query import BadQuery
 from index.search import Behind
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-log = logging.getLogger("headwater.api")
 
 
 class Problem(Exception):  # it is an answer
@@ -29,14 +24,16 @@ class Problem(Exception):  # it is an answer
         *,
         retry_after: int | None = None,
         more: Mapping[str, object] | None = None,
+        on_a_page: str | None = None,
     ) -> None:
         super().__init__(detail)
-        self.more = more or {}
+        self.more, self.on_a_page = more or {}, on_a_page or detail
         self.status, self.title, self.detail, self.retry_after = status, title, detail, retry_after
 
 
 def not_found(what: str) -> Problem:
-    return Problem(404, "Not found", f"{what}; look for it with /api/v1/search?q=")
+    detail = f"{what}; look for it with /api/v1/search?q="
+    return Problem(404, "Not found", detail, on_a_page=f"{what}; look for it here")
 
 
 def response(problem: Problem, request: web.Request) -> web.Response:
@@ -49,7 +46,9 @@ def response(problem: Problem, request: web.Request) -> web.Response:
         "instance": request.path_qs,
         **problem.more,
     }
-    headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after is not None else {}
+    headers = {"Vary": "Accept"}  # where people read pages it may be one
+    if problem.retry_after is not None:
+        headers["Retry-After"] = str(problem.retry_after)
     if problem.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="headwater"'
     return web.Response(
@@ -60,8 +59,8 @@ def response(problem: Problem, request: web.Request) -> web.Response:
     )
 
 
-def _of(error: Exception) -> Problem | None:
-    """Say what an error means to the client."""
+def meant(error: Exception) -> Problem | None:
+    """Say what an error means to the client; None for one that is not known here."""
     match error:
         case Problem():
             return error
@@ -69,7 +68,8 @@ def _of(error: Exception) -> Problem | None:
             allowed = ", ".join(sorted(error.allowed_methods))
             return Problem(405, "Method not allowed", f"this address answers {allowed}")
         case web.HTTPNotFound():
-            return Problem(404, "Not found", "there is nothing at this address; /docs lists what there is")
+            nothing = "there is nothing at this address"
+            return Problem(404, "Not found", f"{nothing}; /docs lists what there is", on_a_page=nothing)
         case _:
             return _of_search(error)
 
@@ -96,20 +96,3 @@ def _of_search(error: Exception) -> Problem | None:
             return Problem(503, "Not indexed yet", str(error), retry_after=1)
         case _:
             return None
-
-
-@web.middleware
-async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn errors into problems; what nobody foresaw is logged whole and told in one sentence."""
-    try:
-        return await handler(request)
-    except Exception as error:
-        problem = _of(error)
-        if problem is None and isinstance(error, web.HTTPException):
-            raise
-        if problem is None:
-            log.exception("unforeseen error at %s", request.path_qs)
-            problem = Problem(
-                500, "Something broke", "this is a fault of the node; the operator finds it in the log"
-            )
-        return response(problem, request)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import orjson
 from aiohttp import web
 
 from api import recordpage
+from api.accepted import preferred
 from api.formats import dcat, schema_org
 from api.node import NODE
 from api.problem import Problem, not_found
@@ -68,25 +67,10 @@ def negotiate(accept: str, asked: str | None) -> str:
         if asked not in short:
             raise Problem(406, "Not offered", f"format={asked!r} is unknown; there are {', '.join(short)}")
         return OFFERED[short[asked]]
-    weighed = [_weigh(part) for part in accept.split(",") if part.strip()]
-    best, chosen = 0.0, None
-    for offer in OFFERED:
-        weight = max((w for kind, w in weighed if _matches(kind, offer)), default=0.0)
-        if weight > best:
-            best, chosen = weight, offer
-    if chosen is None and weighed:
+    chosen = preferred(accept, OFFERED)
+    if chosen is None and accept.strip(", "):
         raise Problem(406, "Not offered", f"this page is offered as {', '.join(OFFERED)}")
     return chosen or OFFERED[0]
-
-
-def _weigh(part: str) -> tuple[str, float]:
-    kind, *options = (piece.strip() for piece in part.split(";"))
-    weight = next((option[2:] for option in options if option.startswith("q=")), "1")
-    return kind.lower(), float(weight) if re.fullmatch(r"[01](\.\d{0,3})?", weight) else 1.0
-
-
-def _matches(asked: str, offer: str) -> bool:
-    return asked in {"*/*", offer, f"{offer.partition('/')[0]}/*"}
 
 
 async def find(request: web.Request) -> Kept:

@@ -43,6 +43,7 @@ def page(request: web.Request, template: str, *, status: int = 200, **values: ob
             warnings=node.warnings(),
             version=VERSION,
             base=node.base(request),
+            repository=node.title,
             **values,
         )
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import web
 
+from api.aging import SHOWN, aged, drawn
 from api.node import NODE, Node
 from api.rendering import HAS_TITLES, page, thousands
 from api.sources import named, overview, shape_run
@@ -15,7 +17,7 @@ from index import quarantine
 from index.entry import HAS
 from index.incidents import incidents
 from index.losses import table
-from index.past import FAILED, HARVESTS
+from index.past import FAILED, HARVESTS, completed
 from index.search import Request
 
 RUNS_LOOKED_AT = 400
@@ -46,11 +48,15 @@ def _gathered(node: Node, name: str) -> dict[str, Any]:
     runs = node.store.runs(name, RUNS_LOOKED_AT)
     aside = quarantine.listing(node.store, quarantine.Wanted(name, None), size=1, after=0)
     fates = [row.fate.becomes for row in table(node.store, name)]
+    now = datetime.now(UTC)
+    points = aged(completed(node.store, name, now - SHOWN), now)
+    (source,) = overview(node, name)
     return {
-        "source": next(each for each in overview(node) if each["name"] == name),
+        "source": source,
         "coverage": coverage(node, name),
         "incidents": [each.in_words() for each in incidents(runs)],
         "looked_at": len(runs),
+        "aging": drawn(points) if points else None,
         "strip": strip(runs[:RUNS_DRAWN]),
         "runs": [shape_run(run) for run in runs[:RUNS_SHOWN]],
         "reasons": aside.reasons[:REASONS_SHOWN],

@@ -33,10 +33,8 @@ async def sources(request: web.Request) -> web.Response:
 
 async def source(request: web.Request) -> web.Response:
     """Answer one source with its last runs."""
-    node, name = request.app[NODE], request.match_info["name"]
-    found = next((entry for entry in await node.off_loop(overview, node) if entry["name"] == name), None)
-    if found is None:
-        raise not_found(f"no source {name!r} was ever harvested")
+    node, name = request.app[NODE], named(request)
+    (found,) = await node.off_loop(overview, node, name)
     latest = await node.off_loop(node.store.runs, name, RUNS_SHOWN)
     return _json({**found, "runs": [shape_run(run) for run in latest]})
 
@@ -61,10 +59,10 @@ def named(request: web.Request) -> str:
     return name
 
 
-def overview(node: Node) -> list[dict[str, Any]]:
-    """Gather what is known of every source."""
-    counts, proofs, known = node.store.counts(), node.proofs(), pasts(node.store)
-    drifted = drift(node.store)
+def overview(node: Node, source: str | None = None) -> list[dict[str, Any]]:
+    """Gather what is known of one source, or of every one."""
+    counts, proofs, known = node.store.counts(source), node.proofs(), pasts(node.store, source)
+    drifted = drift(node.store, source)
     return [
         {
             "name": state.name,
@@ -85,6 +83,7 @@ def overview(node: Node) -> list[dict[str, Any]]:
             **shape_due(state.name, state.card.get("schedule"), known.get(state.name)),
         }
         for state in node.store.source_states().values()
+        if source in {None, state.name}
     ]
 
 

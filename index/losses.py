@@ -180,13 +180,14 @@ def table(store: Store, source: str) -> list[Row]:
     return sorted(found, key=lambda row: (order[row.fate.becomes], row.path))
 
 
-def drift(store: Store) -> dict[str, list[str]]:
-    """Answer what drifted in the last runs of each source: paths that are new, and paths that vanished."""
-    newest = sa.select(
+def drift(store: Store, source: str | None = None) -> dict[str, list[str]]:
+    """Answer what drifted in the last runs of one source or each: paths that are new, and that vanished."""
+    runs = sa.select(
         t.runs.c.id,
         t.runs.c.source,
         sa.func.row_number().over(partition_by=t.runs.c.source, order_by=t.runs.c.id.desc()).label("place"),
-    ).subquery()
+    )
+    newest = (runs if source is None else runs.where(t.runs.c.source == source)).subquery()
     query = (
         sa.select(newest.c.source, t.findings.c.what)
         .join(t.findings, t.findings.c.run_id == newest.c.id)
@@ -196,8 +197,8 @@ def drift(store: Store) -> dict[str, list[str]]:
     )
     found: dict[str, list[str]] = {}
     with store.reading() as connection:
-        for source, what in connection.execute(query):
-            found.setdefault(source, []).append(what)
+        for name, what in connection.execute(query):
+            found.setdefault(name, []).append(what)
     return found
 
 

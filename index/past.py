@@ -48,12 +48,39 @@ class Past:
     """Who paused the source, when and why."""
 
 
-def pasts(store: Store) -> dict[str, Past]:
-    """Answer the past of every source that was ever harvested."""
+@dataclass(frozen=True, slots=True)
+class Harvest:
+    """A harvest that came to its end."""
+
+    began: datetime
+    """When the run began that completed it: what changed upstream since is not in it."""
+    ended: datetime
+
+
+def pasts(store: Store, source: str | None = None) -> dict[str, Past]:
+    """Answer the past of one source, or of every one that was ever harvested."""
+    query = sa.select(t.sources.c.name)
+    if source is not None:
+        query = query.where(t.sources.c.name == source)
     with store.reading() as connection:
-        names = connection.execute(sa.select(t.sources.c.name)).scalars().all()
+        names = connection.execute(query).scalars().all()
         paused = pauses_in(connection)
         return {name: _past(connection, name, paused.get(name)) for name in names}
+
+
+def completed(store: Store, source: str, after: datetime) -> list[Harvest]:
+    """List the harvests that were completed after a moment, and the one before it, oldest first.
+
+    Returns:
+        Those of the origin that is held, as nothing of another is; none where nothing is fresh.
+    """
+    found = list[Harvest]()
+    with store.reading() as connection:
+        for run in connection.execute(_done(source)):
+            found.append(Harvest(_moment(run.started_at), _moment(run.ended_at)))
+            if found[-1].ended <= after:
+                break
+    return found[::-1]
 
 
 def runs_after(store: Store, source: str, run_id: int) -> list[dict[str, Any]]:
@@ -88,11 +115,7 @@ def _past(connection: sa.Connection, source: str, paused: Pause | None) -> Past:
     own = (t.runs.c.source == source) & (t.runs.c.kind != "reread")
     newest = sa.select(t.runs).where(own).order_by(t.runs.c.id.desc())
     rows = connection.execute(newest.limit(LOOKED_BACK)).all()
-    # Records that made room for those of another origin took the watermark with them: nothing is fresh.
-    known = sa.select(t.sources.c.since, t.sources.c.origin).where(t.sources.c.name == source)
-    since, origin = connection.execute(known).one()
-    done = newest.where(t.runs.c.state == "complete", t.runs.c.kind.in_(HARVESTS), t.runs.c.origin == origin)
-    fresh = connection.execute(done.limit(1)).one_or_none() if since else None
+    fresh = connection.execute(_done(source).limit(1)).one_or_none()
     last = rows[0] if rows else None
     return Past(
         state=last.state if last else None,
@@ -104,6 +127,26 @@ def _past(connection: sa.Connection, source: str, paused: Pause | None) -> Past:
         error=last.error if last else None,
         origin=last.origin if last else None,
         paused=paused.in_words() if paused else None,
+    )
+
+
+def _done(source: str) -> sa.Select[Any]:
+    """Select the complete harvests of what is held of a source, newest first."""
+    # Records that made room for those of another origin took the watermark with them: nothing is fresh.
+    held = (
+        sa.select(t.sources.c.origin)
+        .where(t.sources.c.name == source, t.sources.c.since.is_not(None))
+        .scalar_subquery()
+    )
+    return (
+        sa.select(t.runs)
+        .where(
+            t.runs.c.source == source,
+            t.runs.c.state == "complete",
+            t.runs.c.kind.in_(HARVESTS),
+            t.runs.c.origin == held,
+        )
+        .order_by(t.runs.c.id.desc())
     )
 
 

@@ -302,8 +302,8 @@ class Store:
                 for row in connection.execute(query)
             }
 
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Count records by source and state, and documents in quarantine."""
+    def counts(self, source: str | None = None) -> dict[str, dict[str, int]]:
+        """Count records by source and state, and documents in quarantine, of one source or all."""
         found: dict[str, dict[str, int]] = {}
         by_state = sa.select(t.records.c.source, t.records.c.state, sa.func.count()).group_by(
             t.records.c.source, t.records.c.state
@@ -311,12 +311,15 @@ class Store:
         set_aside = sa.select(t.quarantine.c.source, sa.literal("quarantined"), sa.func.count()).group_by(
             t.quarantine.c.source
         )
+        if source is not None:
+            by_state = by_state.where(t.records.c.source == source)
+            set_aside = set_aside.where(t.quarantine.c.source == source)
         with self.reading() as connection:
-            for source, state, count in [
+            for name, state, count in [
                 *connection.execute(by_state),
                 *connection.execute(set_aside),
             ]:
-                found.setdefault(source, {})[state] = count
+                found.setdefault(name, {})[state] = count
         return found
 
     def runs(self, source: str | None = None, limit: int = 20) -> list[dict[str, Any]]:

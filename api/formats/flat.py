@@ -140,11 +140,16 @@ HEADING = (",".join(column.name for column in COLUMNS) + "\r\n").encode()
 
 def write(records: Sequence[Json]) -> bytes:
     """Write rows of csv as RFC 4180 has it: CRLF, quotes doubled, UTF-8; what is not known is empty."""
-    columns = [_SHOWN[column.kind](column.get(records)) for column in COLUMNS]
+    return rows([_SHOWN[column.kind](column.get(records)) for column in COLUMNS])
+
+
+def rows(columns: Sequence[Sequence[str]]) -> bytes:
+    """Write columns, whose cells are safe and quoted, as rows."""
     return "".join([",".join(row) + "\r\n" for row in zip(*columns, strict=True)]).encode()
 
 
-def _texts(cells: Sequence[Any]) -> list[str]:
+def texts(cells: Sequence[Any]) -> list[str]:
+    """Make cells of text: what a spreadsheet would run is made harmless, what is not known is empty."""
     return [_quoted("'" + cell if cell.startswith(FORMULA) else cell) if cell else "" for cell in cells]
 
 
@@ -154,7 +159,7 @@ def _quoted(text: str) -> str:
 
 
 def _lists(cells: Sequence[Any]) -> list[str]:
-    return _texts([cell and BETWEEN.join(cell) for cell in cells])
+    return texts([cell and BETWEEN.join(cell) for cell in cells])
 
 
 def _truths(cells: Sequence[Any]) -> list[str]:
@@ -166,5 +171,5 @@ def _integers(cells: Sequence[Any]) -> list[str]:
 
 
 _SHOWN: dict[Kind, Callable[[Sequence[Any]], list[str]]] = {
-    "text": _texts, "list": _lists, "truth": _truths, "integer": _integers,
+    "text": texts, "list": _lists, "truth": _truths, "integer": _integers,
 }  # fmt: skip

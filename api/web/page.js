@@ -152,13 +152,8 @@ function copying(button) {
   });
 }
 
-function changing(select) {
-  select.addEventListener("change", () => select.form.requestSubmit());
-}
-
 $$("input[data-suggests]").forEach(suggesting);
 $$("svg[data-name]").forEach(drawing);
 $$("button[data-copies]").forEach(copying);
-$$("select[data-asks]").forEach(changing);
 $$("details[data-facet]").forEach(opening);
 if (matchMedia("(max-width: 52rem)").matches) $$(".facets > details").forEach((each) => { each.open = false; });

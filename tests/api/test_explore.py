@@ -10,6 +10,7 @@ from html import unescape
 import pytest
 from lxml import etree
 
+from api.charts import PAPER, THEMES, Theme
 from index.exploring import TABLES
 from tests.api.serving import Client
 from tests.api.test_pages import page
@@ -50,6 +51,12 @@ async def test_picture_table_and_file_agree(client: Client, name: str) -> None:
     assert await (await client.get(f"/explore/{name}.svg?q=light&theme=dark")).read() != etree.tostring(
         picture
     )
+
+
+@pytest.mark.parametrize("theme", THEMES)
+async def test_a_chart_can_be_read_on_any_paper(client: Client, theme: Theme) -> None:
+    picture = await (await client.get(f"/explore/licenses.svg?theme={theme}")).text()
+    assert re.search(rf'<rect[^>]* fill="{PAPER[theme]}"', picture)
 
 
 async def test_what_cannot_be_drawn_is_said(client: Client) -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import re
 from collections.abc import AsyncIterator
+from urllib.parse import quote
 
 import orjson
 import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
 from lxml import etree, html
+from yarl import URL
 
 from api.app import create_app
+from api.formats import flat
 from api.node import Node
 from index.exploring import TABLES
 from index.record import (
@@ -126,6 +131,18 @@ async def test_what_is_asked_comes_back_harmless(client: Client, name: str, text
     check_page(await answer.text())
 
 
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+@pytest.mark.parametrize("place", ["/records/{}", "/{}", "/sources/{}/loss", "/nowhere?q={}"])
+async def test_an_address_that_is_not_there_comes_back_harmless(
+    client: Client, place: str, text: str
+) -> None:
+    address = URL(place.format(quote(text, safe="")), encoded=True)
+    answer = await client.get(address, headers={"Accept": "text/html"})
+    assert (answer.status, answer.content_type) == (404, "text/html")
+    check_page(await answer.text())
+    assert "a=b" not in answer.headers.get("Set-Cookie", "")
+
+
 def check_page(text: str) -> None:
     page = html.document_fromstring(text)
     for element in page.iter():
@@ -180,6 +197,14 @@ async def test_every_form_holds_every_record(client: Client, form: str) -> None:
             orjson.loads(body) if form == "csl-json" else [orjson.loads(each) for each in body.splitlines()]
         )
         assert len(found) == count
+
+
+@pytest.mark.parametrize("name", TABLES)
+async def test_no_cell_of_a_charts_table_begins_like_a_formula(client: Client, name: str) -> None:
+    text = await (await client.get(f"/explore/{name}.csv")).text()
+    cells = [cell for row in csv.reader(io.StringIO(text, newline=""), strict=True) for cell in row]
+    assert not any(cell.startswith(flat.FORMULA) for cell in cells)
+    assert name not in {"methods", "licenses", "institutions"} or "'" + TEXTS["a formula"] in cells
 
 
 @pytest.mark.parametrize("path", ["/feeds/search.atom?q=light", "/feeds/withdrawn.atom"])

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 
 import orjson
+import pytest
 
+from api.node import NODE
+from index import ledger
 from tests.api.serving import Client
 
 
@@ -49,6 +52,19 @@ async def test_the_record_page_describes_itself_to_machines(client: Client) -> N
     assert found is not None
     assert orjson.loads(found[1].replace("<\\/", "</"))["@type"] == "Dataset"
     assert "Open at demo" in html
+
+
+async def test_a_repository_goes_by_its_title_where_its_card_tells_it(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Open at demo<" in await page(client, "/?q=light")
+    monkeypatch.setattr("api.node.FRESH_FOR", -1)
+    card = {"title": "The <Demo> Archive"}
+    ledger.begin(client.app[NODE].store, "demo", origin="replica", scope="everything", kind="full", card=card)
+    for path in ("/?q=light", "/?q=light&view=table", "/records/demo:one", "/records/demo:one/family"):
+        assert " at The &lt;Demo&gt; Archive<" in await page(client, path), path
+    for path in ("/sources/demo", "/sources/demo/loss"):
+        assert re.search("<h1>.*The &lt;Demo&gt; Archive</h1>", await page(client, path)), path
 
 
 async def test_the_sources_page_shows_counts_and_origin(client: Client) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from api.node import NODE, Limits
+from index.record import Record
 from tests.api.serving import Client
+from tests.index.filling import fill
 
 
 async def test_sources_are_listed_with_counts_and_freshness(client: Client) -> None:
@@ -27,6 +29,19 @@ async def test_one_source_has_its_runs(client: Client) -> None:
     assert {"code", "unchanged_answers"} <= body["runs"][0].keys()
     runs = await (await client.get("/api/v1/sources/demo/runs")).json()
     assert runs["runs"][0]["findings"] == []
+
+
+async def test_one_source_is_told_as_among_all_and_nothing_is_gathered_of_the_others(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(client.app[NODE].store, [Record(id="other:1", source="other", title="Of another")], source="other")
+    listed = (await (await client.get("/api/v1/sources")).json())["sources"]
+    assert [each["name"] for each in listed] == ["demo", "other"]
+    asked = list[str]()
+    monkeypatch.setattr("api.sources._newest", lambda _node, name: asked.append(name))
+    body = await (await client.get("/api/v1/sources/demo")).json()
+    assert asked == ["demo"]
+    assert {**listed[0], "newest": None} == {name: body[name] for name in listed[0]}
 
 
 async def test_an_unknown_source_is_a_problem(client: Client) -> None:

@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.web.conftest import PHONE, WIDE, Opened
+from tests.web.conftest import MISSING, PHONE, WIDE, Opened
 
 SHIFTED = """() => new Promise(done => {
   let sum = 0;
@@ -21,12 +21,17 @@ SHIFTED = """() => new Promise(done => {
 })"""
 """Sums up the layout shifts of a page so far, as Cumulative Layout Shift does for a page this short-lived."""
 
+ADDRESSES = """() => [...document.querySelectorAll(".go .primary, .hits td a, .actions a[href^=http]")]
+  .map(link => [link.getAttribute("href"), getComputedStyle(link, "::after").content])"""
+"""Answers the addresses of what a page is about, each with what stands behind its link."""
+
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PAGES = {
     "start": "/", "results": "/?q=microscopy", "table": "/?q=microscopy&view=table&size=50",
     "nothing": "/?q=zebrafish+qqqq", "mistake": "/?q=%22open", "facet": "/facets/organism?q=microscopy",
     "sources": "/sources", "source": "/sources/zenodo", "help": "/help/search",
     "api": "/docs", "losses": "/sources/empiar/loss", "explore": "/explore?q=microscopy",
+    "missing": MISSING,
 }  # fmt: skip
 """One of each kind; a record's page is opened from the results."""
 
@@ -116,6 +121,26 @@ def test_a_bar_is_a_link_of_its_own(opened: Opened) -> None:
     assert total(page) == count
 
 
+def test_an_option_is_chosen_by_keyboard_and_nothing_is_asked_before_it_is_applied(opened: Opened) -> None:
+    page = opened("/?q=microscopy")
+    asked = list[str]()
+    page.on("framenavigated", lambda frame: asked.append(frame.url))
+    page.locator(".past summary").press("Enter")
+    order = page.get_by_label("Order")
+    order.focus()
+    page.keyboard.press("n")  # as in "Newest first"
+    expect(order).to_have_value("newest")
+    page.get_by_label("On a page").select_option("50")
+    page.get_by_label("As of").focus()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Apply")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("sort=newest.*size=50"))
+    expect(order).to_be_visible()
+    expect(order).to_have_value("newest")
+    assert asked == [page.url]
+
+
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_breaks_a_rule_of_accessibility_or_moves(
@@ -144,6 +169,21 @@ def test_every_page_fits_on_a_phone(opened: Opened, shots: Path, name: str) -> N
     page = opened(PAGES[name], viewport=PHONE, has_touch=True)
     page.screenshot(path=shots / f"{name}-phone.png")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+@pytest.mark.parametrize("name", ["results", "table", "record", "source", "explore"])
+def test_a_page_is_printed_without_what_only_a_screen_can_use(opened: Opened, shots: Path, name: str) -> None:
+    page = opened(PAGES.get(name) or record_of(opened), color_scheme="dark")
+    expect(page.get_by_role("navigation")).to_be_visible()
+    page.emulate_media(media="print")
+    expect(page.get_by_role("navigation")).to_be_hidden()
+    controls = page.locator("nav, form, button, input, select, .facets, .next")
+    assert not [each for each in controls.all() if each.is_visible()]
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(23, 38, 43)", "dark ink on paper"
+    page.screenshot(path=shots / f"{name}-printed.png", full_page=True)
+    printed = page.evaluate(ADDRESSES)
+    assert all(address in text for address, text in printed), printed
+    assert (len(printed) > 0) == (name != "explore")
 
 
 def test_everything_works_without_a_script(opened: Opened) -> None:

@@ -111,5 +111,5 @@ async def test_the_page_links_what_is_not_stated_and_further_values(client: Clie
     text = await (await client.get("/?collapse=none")).text()
     assert "missing=organism" in text
     chosen = await (await client.get("/?missing=organism&missing=license")).text()
-    assert "Not stated: organism" in chosen
+    assert "Not stated: Organism" in chosen
     assert '<a class="on" href="/?missing=license">not stated' in chosen

@@ -23,8 +23,9 @@ from index.engines import (
     Counts,
     Engine,
     FacetCount,
-    Found,
     HistogramCount,
+    Hits,
+    Members,
     Regrouped,
     Searched,
     Snapshot,
@@ -189,6 +190,11 @@ class Catalogue:
         snapshot = self.engine.snapshot(cursor.position.state if cursor else None)
         at = cursor.revision if cursor else _revision(snapshot, as_of)
         counted = (*request.facets, *request.histograms) if request.facet_mode == "disjunctive" else ()
+        shown = list[Hit]()
+
+        def seen(hits: Hits, members: Members) -> None:
+            shown.extend(self._hits(snapshot, query, hits, members))
+
         found = snapshot.search(
             query,
             at=at,
@@ -206,13 +212,13 @@ class Catalogue:
                 chosen.apart(words, counted),
                 None if self.seconds is None else time.monotonic() + self.seconds,
             ),
+            seen=seen if request.size else None,
         )
-        counts_only = request.size == 0
         return Answer(
             found.total,
-            () if counts_only else self._hits(snapshot, query, found),
+            tuple(shown),
             {name: self._facet(snapshot, name, count) for name, count in found.facets.items()},
-            None if counts_only else close_cursor(found.next, at, sort, print_),
+            close_cursor(found.next, at, sort, print_) if request.size else None,
             at,
             as_of,
             unparse(reading.query),
@@ -290,12 +296,11 @@ class Catalogue:
             raise Behind(message)
         return as_of
 
-    def _hits(self, snapshot: Snapshot, query: Query, found: Found) -> tuple[Hit, ...]:
-        kept = self.store.fetch([(rid, revision) for rid, revision, _ in found.hits])
-        members = found.members or (None,) * len(found.hits)
+    def _hits(self, snapshot: Snapshot, query: Query, hits: Hits, members: Members) -> tuple[Hit, ...]:
+        kept = self.store.fetch([(rid, revision) for rid, revision, _ in hits])
         present = [
             (kept[rid, revision], score, count)
-            for (rid, revision, score), count in zip(found.hits, members, strict=True)
+            for (rid, revision, score), count in zip(hits, members or (None,) * len(hits), strict=True)
             if (rid, revision) in kept
         ]
         texts = [version.stored for version, _, _ in present]

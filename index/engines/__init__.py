@@ -6,7 +6,7 @@ versions (see `index/entry.py`) and knows up to which revision of the store it h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
@@ -105,17 +105,21 @@ class Searched:
     of: int
 
 
+Hits: TypeAlias = tuple[tuple[int, int, float | None], ...]
+"""Record number, first revision of the version, and score (None when sorted by a field)."""
+Members: TypeAlias = tuple[int, ...]
+"""For each hit, how many hits its group has; empty where every record is a hit."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """One page of results. Hits, total and facets come from the same state of the index."""
 
     total: int
-    hits: tuple[tuple[int, int, float | None], ...]
-    """Record number, first revision of the version, and score (None when sorted by a field)."""
+    hits: Hits
     facets: Mapping[str, FacetCount] = field(default_factory=dict)
     next: Position | None = None
-    members: tuple[int, ...] = ()
-    """For each hit, how many hits its group has; empty where every record is a hit."""
+    members: Members = ()
     histograms: Mapping[str, HistogramCount] = field(default_factory=dict)
     uncounted: tuple[str, ...] = ()
     """Facets and histograms that were not begun in time."""
@@ -142,11 +146,13 @@ class Snapshot(Protocol):
         withdrawn: Tombstones = "exclude",
         collapse: Collapse = "none",
         counts: Counts | None = None,
+        seen: Callable[[Hits, Members], None] | None = None,
     ) -> Found:
         """Find the versions that stood at a revision; tombstones as `withdrawn` says.
 
         With `collapse`, the total and every count is of groups with a member among the candidates, and a hit
-        is a group's best member. `counts` takes the place of `facets` and `facet_size`.
+        is a group's best member. `counts` takes the place of `facets` and `facet_size`. `seen` is called with
+        what is on the page as soon as that is known: what it fetches comes while facets are still counted.
 
         Raises:
             SnapshotGone: the position belongs to a state that is no longer there.

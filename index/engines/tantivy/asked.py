@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
 
 import tantivy
 
 from index.engines import Collapse, Counts, FacetCount, HistogramCount, Position, Tombstones
+from index.engines.tantivy.beside import BESIDE
 from index.engines.tantivy.counting import Counter
 from index.engines.tantivy.groups import UNGROUPED, Collapsed, Groups, count
 from index.engines.tantivy.queries import Compiler, unscored
@@ -20,6 +22,8 @@ from index.query import Query
 
 Value = TypeVar("Value")
 Counted: TypeAlias = tuple[dict[str, FacetCount], dict[str, HistogramCount], tuple[str, ...]]
+
+_Some: TypeAlias = tuple[dict[str, FacetCount], dict[str, HistogramCount]]
 
 Hit: TypeAlias = tuple[int, int, float | None]
 """Record number, first revision of the version, and score."""
@@ -131,55 +135,44 @@ class Asked:
     def count(self, query: Query, counts: Counts) -> Counted:
         """Count facets and histograms for as long as there is time.
 
-        Tantivy cannot be stopped in the middle. Candidates are found once for all facets that have the same;
-        making the facets exact, those with candidates of their own and histograms come one after the other,
-        and between two of them is a place to end; and so it is between two shards.
+        Candidates are found once for all facets and histograms that have the same; those with candidates of
+        their own are counted beside them while a core is free. Tantivy cannot be stopped in the middle, but
+        between two sets of candidates is a place to end, between two facets, and between two shards.
         """
-        facets: dict[str, FacetCount] = {}
-        bars: dict[str, HistogramCount] = {}
-        uncounted: list[str] = []
-        counters = _Counters(self, query, counts)
-        for name in dict.fromkeys((*counts.facets, *counts.histograms)):
+        names = tuple(dict.fromkeys((*counts.facets, *counts.histograms)))
+        among: dict[Query, list[str]] = {}
+        for name in names:
+            among.setdefault(counts.apart.get(name, query), []).append(name)
+        made = BESIDE.each(lambda one: self._among(*one, counts), list(among.items()), counts.until)
+        facets, bars = dict[str, FacetCount](), dict[str, HistogramCount]()
+        for found in filter(None, made):
+            facets |= found[0]
+            bars |= found[1]
+        left = [name for name in counts.facets if name not in facets]
+        left += [name for name in counts.histograms if name not in bars]
+        return facets, bars, tuple(name for name in names if name in left)
+
+    def _among(self, query: Query, names: Sequence[str], counts: Counts) -> _Some:
+        """Count among the candidates of one query."""
+        counter = self.counter(query, names, counts.until)
+        facets, bars = dict[str, FacetCount](), dict[str, HistogramCount]()
+        for name in names:
             if counts.until is not None and time.monotonic() >= counts.until:
-                uncounted.append(name)
-                continue
-            try:
-                if name in counts.facets:
-                    facets[name] = self._facet(counters, name, counts.facet_size)
+                break
+            with suppress(Late):
                 if name in counts.histograms:
-                    bars[name] = self._histogram(counters, name)
-            except Late:
-                facets.pop(name, None)
-                uncounted.append(name)
-        return facets, bars, tuple(uncounted)
+                    bars[name] = self._histogram(counter, query, name)
+                if name in counts.facets:
+                    facets[name] = self._facet(counter, query, name, counts.facet_size)
+        return facets, bars
 
-    def _facet(self, counters: _Counters, name: str, size: int) -> FacetCount:
-        asked = counters.query(name), self._at, self._withdrawn, self._collapse, name, size
-        return self._state.facets.of(asked, lambda: counters.of(name).facet(name, size))
+    def _facet(self, counter: Counter, query: Query, name: str, size: int) -> FacetCount:
+        asked = query, self._at, self._withdrawn, self._collapse, name, size
+        return self._state.facets.of(asked, lambda: counter.facet(name, size))
 
-    def _histogram(self, counters: _Counters, name: str) -> HistogramCount:
-        asked = counters.query(name), self._at, self._withdrawn, self._collapse, name
-        return self._state.histograms.of(asked, lambda: counters.of(name).histogram(name))
-
-
-class _Counters:
-    """A counter for each set of candidates that a search counts among."""
-
-    def __init__(self, asked: Asked, query: Query, counts: Counts) -> None:
-        self._asked, self._query, self._counts = asked, query, counts
-        self._made: dict[Query, Counter] = {}
-
-    def query(self, name: str) -> Query:
-        """Answer what the candidates are for a field."""
-        return self._counts.apart.get(name, self._query)
-
-    def of(self, name: str) -> Counter:
-        """Answer the counter for a field."""
-        query = self.query(name)
-        if query not in self._made:
-            fields = [field for field in self._counts.facets if self.query(field) == query]
-            self._made[query] = self._asked.counter(query, fields, self._counts.until)
-        return self._made[query]
+    def _histogram(self, counter: Counter, query: Query, name: str) -> HistogramCount:
+        asked = query, self._at, self._withdrawn, self._collapse, name
+        return self._state.histograms.of(asked, lambda: counter.histogram(name))
 
 
 def nothing_counted() -> Counted:

@@ -6,7 +6,7 @@ together: one that is not the first of them is left out. So pages need no memory
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -15,7 +15,7 @@ from tantivy import Order
 
 from index.engines.tantivy.groups import Groups, together
 from index.engines.tantivy.queries import unscored
-from index.engines.tantivy.shards import Searcher
+from index.engines.tantivy.shards import Result, Searcher
 
 Ranked: TypeAlias = tuple[int | float, tantivy.DocAddress]
 """A key or a score, and where the document is."""
@@ -34,15 +34,16 @@ class Ordering:
     """The field that is sorted by; None for relevance."""
     is_descending: bool
 
-    def search(self, searcher: Searcher, query: tantivy.Query, limit: int, offset: int = 0) -> list[Ranked]:
-        """List hits in this order; equal scores by their place in the index."""
+    def search(
+        self, searcher: Searcher, query: tantivy.Query, limit: int, offset: int = 0, *, count: bool = False
+    ) -> Result:
+        """Find hits in this order, equal scores by their place in the index, and count all if asked to."""
         if self.field is None:
-            return list(searcher.search(query, limit=limit, offset=offset, count=False).hits)
+            return searcher.search(query, limit=limit, offset=offset, count=count)
         order = Order.Desc if self.is_descending else Order.Asc
-        found = searcher.search(
-            query, limit=limit, offset=offset, count=False, order_by_field=self.field, order=order
+        return searcher.search(
+            query, limit=limit, offset=offset, count=count, order_by_field=self.field, order=order
         )
-        return list(found.hits)
 
     def rank(self, hit: Ranked) -> tuple[float, Place]:
         """Answer what sorts hits as the engine does."""
@@ -64,7 +65,7 @@ def leaders(
     groups: Groups,
     order: Ordering,
     candidates: tantivy.Query,
-    read_on: Callable[[int, int], list[Ranked]],
+    read_on: Callable[[int, int], Sequence[Ranked]],
     size: int,
 ) -> list[Leader]:
     """Read hits in their order until so many groups are there, or no hit is left.
@@ -92,7 +93,7 @@ def leaders(
 
 
 def _firsts(
-    groups: Groups, order: Ordering, candidates: tantivy.Query, hits: list[Ranked]
+    groups: Groups, order: Ordering, candidates: tantivy.Query, hits: Sequence[Ranked]
 ) -> dict[Place, int]:
     """Answer which hits are the first of their group, each with how many candidates the group has."""
     if not hits:
@@ -121,7 +122,7 @@ def _members(
     both = together(candidates, of_groups)
     most = MEMBERS
     while True:
-        hits = order.search(groups.searcher, both, most)
+        hits = order.search(groups.searcher, both, most).hits
         if len(hits) < most:
             return list(zip(_numbers(groups, (address for _, address in hits)), hits, strict=True))
         most *= 10

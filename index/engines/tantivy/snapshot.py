@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -13,6 +13,8 @@ from index.engines import (
     Collapse,
     Counts,
     Found,
+    Hits,
+    Members,
     Position,
     Regrouped,
     Searched,
@@ -109,6 +111,7 @@ class TantivySnapshot:
         withdrawn: Tombstones = "exclude",
         collapse: Collapse = "none",
         counts: Counts | None = None,
+        seen: Callable[[Hits, Members], None] | None = None,
     ) -> Found:
         """Find the versions that stood at a revision; see `Snapshot.search`."""
         pages = self._counts.pages if counts else None  # an export's are large, and asked for once
@@ -135,9 +138,14 @@ class TantivySnapshot:
                 hits, total, following, members = pages.of(name, find) if pages else find()
             except Late as late:
                 counting()  # it ends soon: no shard is begun for it either
-                return self._partial(matching, sort, size, counts, late)
+                found = self._partial(matching, sort, size, counts, late)
+                if seen:
+                    seen(found.hits, found.members)
+                return found
+            members = members or ((1,) * len(hits) if collapse != "none" else ())
+            if seen:
+                seen(hits, members)
             facet_counts, histograms, uncounted = counting()
-        members = members or ((1,) * len(hits) if collapse != "none" else ())
         following = replace(following, grouping=asked.grouping(query)) if following else None
         return Found(total, hits, facet_counts, following, members, histograms, uncounted)
 
@@ -260,10 +268,7 @@ class TantivySnapshot:
         if sort == "relevance" and after is not None and after.state != self.state:
             raise SnapshotGone(after.state or "")
         if collapsed:
-            page, following, members = self._page_of_groups(
-                first, wanted.scored, sort, size, after, collapsed
-            )
-            return page, collapsed.total(self.count(wanted.matching)), following, members
+            return self._page_of_groups(first, wanted, sort, size, after, collapsed)
         if sort == "relevance":
             return *self._by_score(first, wanted, size, after), ()
         return *self._by_key(first, wanted.matching, sort, size, after), ()
@@ -280,33 +285,38 @@ class TantivySnapshot:
     def _by_key(
         self, first: Searcher, wanted: tantivy.Query, sort: Sort, size: int, after: Position | None
     ) -> tuple[list[Ranked], int, Position | None]:
-        page = ORDERINGS[sort].search(first, self._rest(wanted, sort, after), size + 1)
-        return page[:size], self.count(wanted), Position(int(page[size - 1][0])) if len(page) > size else None
+        found = ORDERINGS[sort].search(first, self._rest(wanted, sort, after), size + 1, count=after is None)
+        page, total = found.hits, self.count(wanted) if after else counted(found)
+        return page[:size], total, Position(int(page[size - 1][0])) if len(page) > size else None
 
     def _page_of_groups(
         self,
         first: Searcher,
-        wanted: tantivy.Query,
+        wanted: Candidates,
         sort: Sort,
         size: int,
         after: Position | None,
         collapsed: Collapsed,
-    ) -> tuple[list[Ranked], Position | None, tuple[int, ...]]:
+    ) -> Placed:
         ordering, is_scored = ORDERINGS[sort], sort == "relevance"
-        rest = wanted if is_scored else self._rest(wanted, sort, after)
+        rest = wanted.scored if is_scored else self._rest(wanted.scored, sort, after)
         start = after.after if after and is_scored else 0
-        found = leaders(
-            collapsed.groups,
-            ordering,
-            wanted,
-            lambda limit, read: ordering.search(self.searcher if read else first, rest, limit, start + read),
-            size + 1,
-        )
+        documents = self.count(wanted.matching) if after else None
+
+        def read_on(limit: int, read: int) -> Sequence[Ranked]:
+            nonlocal documents
+            searcher = self.searcher if read else first
+            result = ordering.search(searcher, rest, limit, start + read, count=documents is None)
+            documents = counted(result) if documents is None else documents
+            return result.hits
+
+        found = leaders(collapsed.groups, ordering, wanted.scored, read_on, size + 1)
         page, following = found[:size], None
         if len(found) > size:
             last = page[-1]
             following = Position(start + last.read, self.state) if is_scored else Position(int(last.hit[0]))
-        return [each.hit for each in page], following, tuple(each.members for each in page)
+        members = tuple(each.members for each in page)
+        return [each.hit for each in page], collapsed.total(documents or 0), following, members
 
     def _rest(self, wanted: tantivy.Query, sort: Sort, after: Position | None) -> tantivy.Query:
         """Restrict to what comes after a key; no two hits have the same."""

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import BLOB, Column, Float, Index, Integer, MetaData, String, Table
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = MetaData()
 
@@ -322,7 +322,8 @@ actions = Table(  # what operators did, in the order they did it; rows are never
     Column("begun_by", Integer),  # of what ended: the row that began it
 )
 
-NEW_IN_2 = (moments, proofs, losses, told, claims, kin, decisions, subscriptions, pauses, actions)
+NEW_IN_2 = (moments, proofs, losses, told, claims, kin, decisions, subscriptions)
+NEW_IN_3 = (pauses, actions)
 
 FAMILIES_VERSION = 1
 """Of the rules that make claims and groups; a store whose `meta` says another is grouped anew."""
@@ -340,6 +341,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         """INSERT INTO moments (revision, at) SELECT max(revision), max(retrieved_at) FROM records
         HAVING max(revision) IS NOT NULL""",
     ),
+    2: (*(str(CreateTable(table)) for table in NEW_IN_3),),
 }
 """SQL from version n to n + 1, by n. Forward only: an older program refuses a newer store."""
 

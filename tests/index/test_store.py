@@ -17,6 +17,7 @@ from index import tables as t
 from index.batch import Outcome, Raw
 from index.blobs import SAMPLES_WANTED
 from index.engines.tantivy import TantivyEngine
+from index.pauses import pauses
 from index.record import Dates, Identifier, Record, Related, Withdrawal
 from index.store import Store
 from index.sync import rebuild, sync
@@ -236,7 +237,7 @@ def test_a_store_of_version_1_becomes_like_a_new_one(store: Store) -> None:
     fill(store, [a("1")])
     new = _columns(store)
     with store.transaction() as connection:
-        for table in t.NEW_IN_2:
+        for table in (*t.NEW_IN_2, *t.NEW_IN_3):
             connection.exec_driver_sql(f"DROP TABLE {table.name}")
         for column in ("window_from", "window_until", "cancel_asked", "code", "unchanged_answers"):
             connection.exec_driver_sql(f"ALTER TABLE runs DROP COLUMN {column}")
@@ -244,6 +245,18 @@ def test_a_store_of_version_1_becomes_like_a_new_one(store: Store) -> None:
     with Store(store.path) as brought, brought.reading() as connection:
         assert _columns(brought) == new
         assert connection.execute(sa.select(t.moments.c.revision)).scalars().all() == [brought.revision()]
+
+
+def test_a_store_of_version_2_becomes_like_a_new_one(store: Store) -> None:
+    fill(store, [a("1")])
+    new = _columns(store)
+    with store.transaction() as connection:
+        for table in t.NEW_IN_3:
+            connection.exec_driver_sql(f"DROP TABLE {table.name}")
+        connection.exec_driver_sql("UPDATE meta SET value = '2' WHERE key = 'schema_version'")
+    with Store(store.path) as brought:
+        assert _columns(brought) == new
+        assert pauses(brought) == {}
 
 
 def _columns(store: Store) -> dict[str, set[str]]:

@@ -32,6 +32,7 @@ from index.pauses import pauses
 from index.query import BadQuery
 
 COOKIE, PATH = "headwater_admin", "/admin"
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="headwater"'}
 LOGGED, LOGGED_AT_MOST = 20, 200
 LONGEST_NAME, LONGEST_WHY = 80, 500
 FIELDS = ("action", "source", "one", "other", "number", "why", "kind")
@@ -249,7 +250,8 @@ async def _program(request: web.Request) -> str:
     who = harmless(request.headers.get("X-Operator", "a program").strip())[:LONGEST_NAME]
     admin = _admin(request)
     if scheme.lower() != "bearer" or not token:
-        raise Problem(401, "Who are you", "send the node's token: Authorization: Bearer TOKEN")
+        message = "send the node's token: Authorization: Bearer TOKEN"
+        raise Problem(401, "Who are you", message, headers=CHALLENGE)
     await _check(request, admin, token, who)
     return who
 
@@ -274,7 +276,7 @@ async def _check(request: web.Request, admin: Admin, token: str, who: str) -> No
         node = request.app[NODE]
         tried = Action(who, client, "login", "", outcome="refused", told="wrong token")
         await node.off_loop(note, node.store, tried)
-        raise Problem(401, "Wrong token", "this is not the token of this node")
+        raise Problem(401, "Wrong token", "this is not the token of this node", headers=CHALLENGE)
     admin.attempts.passed(share)
 
 

@@ -143,7 +143,8 @@ class Node:
             [f"origin: replica - {replicas}: read from replicas, not from the upstreams"] if replicas else []
         )
         return told + [
-            f"the last harvest of {state.name} ended {state.last_state}: {state.last_error}"
+            f"the last harvest of {state.name} ended {state.last_state}"
+            + (f": {state.last_error}" if state.last_error else "")
             for state in states
             if state.last_state not in {"complete", "running", None}
         ]

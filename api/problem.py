@@ -16,7 +16,7 @@ from index.search import Behind
 class Problem(Exception):  # it is an answer
     """An error that is told to the client."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # an answer is these facts
         self,
         status: int,
         title: str,
@@ -25,10 +25,13 @@ class Problem(Exception):  # it is an answer
         retry_after: int | None = None,
         more: Mapping[str, object] | None = None,
         on_a_page: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.more, self.on_a_page = more or {}, on_a_page or detail
-        self.status, self.title, self.detail, self.retry_after = status, title, detail, retry_after
+        self.status, self.title, self.detail = status, title, detail
+        after = {} if retry_after is None else {"Retry-After": str(retry_after)}
+        self.headers = {**after, **(headers or {})}
 
 
 def not_found(what: str) -> Problem:
@@ -46,16 +49,11 @@ def response(problem: Problem, request: web.Request) -> web.Response:
         "instance": request.path_qs,
         **problem.more,
     }
-    headers = {"Vary": "Accept"}  # where people read pages it may be one
-    if problem.retry_after is not None:
-        headers["Retry-After"] = str(problem.retry_after)
-    if problem.status == 401:
-        headers["WWW-Authenticate"] = 'Bearer realm="headwater"'
     return web.Response(
         status=problem.status,
         body=orjson.dumps(body),
         content_type="application/problem+json",
-        headers=headers,
+        headers={"Vary": "Accept", **problem.headers},  # where people read pages it may be one
     )
 
 
@@ -66,7 +64,8 @@ def meant(error: Exception) -> Problem | None:
             return error
         case web.HTTPMethodNotAllowed():
             allowed = ", ".join(sorted(error.allowed_methods))
-            return Problem(405, "Method not allowed", f"this address answers {allowed}")
+            said = f"this address answers {allowed}"
+            return Problem(405, "Method not allowed", said, headers={"Allow": allowed})
         case web.HTTPNotFound():
             nothing = "there is nothing at this address"
             return Problem(404, "Not found", f"{nothing}; /docs lists what there is", on_a_page=nothing)

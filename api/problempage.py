@@ -59,6 +59,5 @@ def _page(problem: Problem, request: web.Request) -> web.Response:
     except Exception:  # a page shows how fresh the sources are: a store that cannot be read must not hide why
         log.exception("no page could be made of a problem at %s", request.path_qs)
         return response(problem, request)
-    if problem.retry_after is not None:
-        answer.headers["Retry-After"] = str(problem.retry_after)
+    answer.headers.update(problem.headers)
     return answer

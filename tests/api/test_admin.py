@@ -86,7 +86,9 @@ async def test_without_a_session_there_is_only_the_question_for_the_token(
     for path in ("/admin", "/admin/log"):
         answer = await client.get(path, allow_redirects=False)
         assert (answer.status, answer.headers["Location"]) == (303, "/admin/login")
-    assert (await client.get("/api/v1/admin/actions")).status == 401
+    refused = await client.get("/api/v1/admin/actions")
+    assert (refused.status, refused.headers["WWW-Authenticate"][:6]) == (401, "Bearer")
+    assert (await client.put("/admin")).headers["Allow"] == "GET, HEAD"
 
 
 async def test_the_cookie_is_for_this_browser_this_site_and_these_pages(tmp_path: Path) -> None:

@@ -160,6 +160,16 @@ def test_work_that_runs_beside_a_search_does_not_wait_for_itself() -> None:
     assert [end() for end in begun] == [[sum(range(number)) for number in range(1, 9)]] * many
 
 
+def test_work_that_begins_more_of_it_in_every_thread_never_waits_for_itself() -> None:
+    beside = Beside()
+
+    def nested(depth: int) -> int:
+        return depth and 1 + beside.begin(nested, depth - 1)()
+
+    asked = [beside.begin(nested, 3) for _ in range(4 * CORES)]
+    assert [answer() for answer in asked] == [3] * 4 * CORES
+
+
 def test_no_item_is_begun_after_the_moment_and_one_that_is_begun_ends() -> None:
     def slowly(number: int) -> int:
         time.sleep(0.05)

@@ -43,10 +43,15 @@ class Beside:
     def begin(
         self, work: Callable[Given, Value], *args: Given.args, **named: Given.kwargs
     ) -> Callable[[], Value]:
-        """Begin work now if a core is free, else when its result is asked for."""
-        if self._running < CORES:
-            return self._pool.submit(work, *args, **named).result
-        return lambda: work(*args, **named)
+        """Begin work now if a core is free, else when its result is asked for.
+
+        What still waits in the pool then is done by whoever asks: work beside a search begins more of it, and
+        a pool of which every thread waits for work in the pool would stand still for ever.
+        """
+        if self._running >= CORES:
+            return lambda: work(*args, **named)
+        begun = self._pool.submit(work, *args, **named)
+        return lambda: work(*args, **named) if begun.cancel() else begun.result()
 
     def each(
         self, work: Callable[[Item], Value], items: Sequence[Item], until: float | None = None
